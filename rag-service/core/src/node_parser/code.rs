@@ -1,0 +1,117 @@
+//! Source code: cut along the syntax tree, the largest units that fit. Source with mistakes has a tree too.
+
+use std::ops::Range;
+
+use text_splitter::CodeSplitter;
+use tree_sitter::{Parser, Tree};
+
+use super::language::Language;
+use super::sentence;
+use super::window::Window;
+
+/// Deepest syntax tree to cut along. Code that people write stays far below; the splitter's time grows with the depth,
+/// and a file of opening brackets would take it hours.
+const MAX_TREE_DEPTH: usize = 128;
+
+/// Most HTML elements that may be open at once. The grammar's scanner copies all of them for every tag it reads.
+const MAX_OPEN_ELEMENTS: usize = 2000;
+
+/// Passages of the window, without overlap. What cannot be cut along a tree is cut by lines.
+pub(super) fn cut(window: &Window<'_>, language: Language) -> Vec<Range<usize>> {
+    if language == Language::Html && open_elements(window.text()) > MAX_OPEN_ELEMENTS {
+        return sentence::cut(window, 0);
+    }
+    let grammar = language.grammar(window.text());
+    let mut parser = Parser::new();
+    let tree = parser
+        .set_language(&grammar)
+        .ok()
+        .and_then(|()| parser.parse(window.text(), None));
+    if !tree.is_some_and(|tree| is_shallow(&tree)) {
+        return sentence::cut(window, 0);
+    }
+    match CodeSplitter::new(grammar, window.config()) {
+        Ok(splitter) => {
+            let ranges = splitter
+                .chunk_indices(window.text())
+                .map(|(start, passage)| start..start + passage.len())
+                .collect();
+            join_fragments(ranges, window)
+        }
+        Err(_) => sentence::cut(window, 0),
+    }
+}
+
+/// The splitter never joins across a boundary of the tree, and leaves closing brackets and signatures alone that would
+/// only be noise in an index. Closing brackets join the passage before them, other fragments the one after them or, if
+/// that is full, the one before.
+fn join_fragments(ranges: Vec<Range<usize>>, window: &Window<'_>) -> Vec<Range<usize>> {
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last)
+                if window.fits(last.start..range.end) && (is_closing(window, &range) || window.is_fragment(last)) =>
+            {
+                last.end = range.end;
+            }
+            _ => {
+                join_last_fragment(&mut joined, window);
+                joined.push(range);
+            }
+        }
+    }
+    join_last_fragment(&mut joined, window);
+    joined
+}
+
+fn join_last_fragment(joined: &mut Vec<Range<usize>>, window: &Window<'_>) {
+    if let [.., before, last] = joined.as_mut_slice()
+        && window.is_fragment(last)
+        && window.fits(before.start..last.end)
+    {
+        before.end = last.end;
+        joined.pop();
+    }
+}
+
+fn is_closing(window: &Window<'_>, range: &Range<usize>) -> bool {
+    window
+        .text()
+        .get(range.clone())
+        .is_some_and(|passage| !passage.contains(char::is_alphanumeric))
+}
+
+/// How many elements are open at once, at most; an upper estimate, as some are never closed.
+fn open_elements(html: &str) -> usize {
+    let mut open: usize = 0;
+    let mut most = 0;
+    for tag in html.split('<').skip(1) {
+        open = if tag.starts_with('/') {
+            open.saturating_sub(1)
+        } else {
+            open + 1
+        };
+        most = most.max(open);
+    }
+    most
+}
+
+fn is_shallow(tree: &Tree) -> bool {
+    let mut cursor = tree.walk();
+    let mut depth = 0;
+    loop {
+        if cursor.goto_first_child() {
+            depth += 1;
+            if depth > MAX_TREE_DEPTH {
+                return false;
+            }
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return true;
+            }
+            depth -= 1;
+        }
+    }
+}

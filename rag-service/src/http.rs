@@ -1,0 +1,61 @@
+//! The HTTP face: routes, wire types, status codes. KAITO's on the wire, see `COMPATIBILITY.md`.
+
+mod documents;
+mod index_path;
+mod indexes;
+mod indexing;
+mod middleware;
+mod monitoring;
+mod problem;
+mod retrieve;
+mod snapshots;
+mod state;
+mod validation;
+mod wire;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+
+pub use self::state::{AppState, Readiness};
+use crate::metrics::Operation;
+
+/// All routes over one state.
+pub fn router(state: AppState) -> Router {
+    let counted = |operation: Operation| from_fn_with_state((state.clone(), operation), middleware::count_operation);
+    let indexed = Router::new()
+        .route("/index", post(indexing::create.layer(counted(Operation::Index))))
+        .route("/indexes", get(indexes::list.layer(counted(Operation::ListIndexes))))
+        .route("/indexes/{index_name}", delete(indexes::remove.layer(counted(Operation::DeleteIndex))))
+        .route(
+            "/indexes/{index_name}/documents",
+            get(documents::list.layer(counted(Operation::ListDocuments)))
+                .post(documents::update.layer(counted(Operation::UpdateDocuments))),
+        )
+        .route(
+            "/indexes/{index_name}/documents/delete",
+            post(documents::remove.layer(counted(Operation::DeleteDocuments))),
+        )
+        .route("/persist/{index_name}", post(snapshots::persist.layer(counted(Operation::Persist))))
+        .route("/load/{index_name}", post(snapshots::load.layer(counted(Operation::Load))))
+        .route("/retrieve", post(retrieve::retrieve.layer(counted(Operation::Retrieve))))
+        .route_layer(from_fn_with_state(state.clone(), middleware::admit))
+        .route_layer(from_fn_with_state(state.clone(), middleware::count_request));
+    Router::new()
+        .merge(indexed)
+        .route("/health", get(monitoring::health))
+        .route("/ready", get(monitoring::ready))
+        .route("/metrics", get(monitoring::metrics))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(state.limits.max_body_bytes))
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(from_fn(middleware::log_request))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .with_state(state)
+}

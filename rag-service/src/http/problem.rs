@@ -1,0 +1,192 @@
+//! Errors on the wire: `application/problem+json` with KAITO's `detail` member, and the one table of status codes.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kaito_embeddings::EmbedError;
+use rag_store::StoreError;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::engine::EngineError;
+
+/// Seconds after which a client that was sent away should try again.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: Value,
+    retry_after_seconds: Option<u64>,
+}
+
+/// The members of RFC 9457 that KAITO's clients know; the others have their defaults.
+#[derive(Serialize)]
+struct Body {
+    detail: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+/// Marks a response whose body is to name the request.
+#[derive(Clone)]
+struct ServerFault(Value);
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: Value::String(detail.into()), retry_after_seconds: None }
+    }
+
+    /// The request does not have the right shape; `errors` say where.
+    pub(super) fn invalid(errors: Vec<Value>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Value::Array(errors), retry_after_seconds: None }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(super) fn starting() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is starting. GET /ready says when it is done.")
+            .retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    pub(super) fn too_many_requests() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being served. Try again shortly.")
+            .retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    /// Something here is broken. What it is goes to the log.
+    fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred. The log tells more under this request id.")
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let fault = self.status.is_server_error().then(|| ServerFault(self.detail.clone()));
+        let mut response = (self.status, Json(Body { detail: self.detail, request_id: None })).into_response();
+        if let Some(fault) = fault {
+            response.extensions_mut().insert(fault);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::UseStore(error) => error.into(),
+            EngineError::Embed(error) => error.into(),
+            EngineError::ParseDocument(error) => Self::bad_request(error.to_string()),
+            EngineError::ReadQuery => Self::bad_request("Query string cannot be empty."),
+            EngineError::ReadVector(_) => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "embedding failed");
+                Self::new(StatusCode::BAD_GATEWAY, "The embedding model returned an unusable vector.")
+            }
+            EngineError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is shutting down."),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::FindIndex(name) => {
+                Self::new(StatusCode::NOT_FOUND, format!("No such index: '{name}' exists."))
+            }
+            StoreError::CreateIndex(name) => Self::new(
+                StatusCode::CONFLICT,
+                format!("Index '{name}' already exists. Use a different name or delete the existing index first."),
+            ),
+            StoreError::OpenIndex { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, sentence(&error)),
+            StoreError::EnqueueWrite(_) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, sentence(&error)).retry_after(RETRY_AFTER_SECONDS)
+            }
+            StoreError::ResolvePath { .. } | StoreError::ReadSnapshot { .. } => Self::bad_request(sentence(&error)),
+            StoreError::FindSnapshot(path) => {
+                Self::new(StatusCode::NOT_FOUND, format!("Path does not exist: {path}"))
+            }
+            StoreError::MatchDimension { .. } | StoreError::Run(_) => {
+                tracing::error!(%error, cause = ?error_source(&error), "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<EmbedError> for Problem {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::QueueFull { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "The embedding queue is full. Try again shortly.")
+                    .retry_after(retry_after.as_secs().max(RETRY_AFTER_SECONDS))
+            }
+            other => {
+                tracing::error!(error = %other, cause = ?std::error::Error::source(&other), "embedding failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "Not Found")
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// Puts the request's id into the body of a server error: all that it says about the cause, which the log knows.
+pub(super) fn with_request_id(mut response: Response, id: &str) -> Response {
+    let Some(ServerFault(detail)) = response.extensions_mut().remove::<ServerFault>() else { return response };
+    let body = Json(Body { detail, request_id: Some(id.to_owned()) }).into_response().into_body();
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, body)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the panic layer asks for")]
+pub(super) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic.message = message, "a handler panicked");
+    Problem::internal().into_response()
+}
+
+fn error_source(error: &StoreError) -> Option<String> {
+    let mut texts = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        texts.push(cause.to_string());
+        source = cause.source();
+    }
+    (!texts.is_empty()).then(|| texts.join(": "))
+}
+
+/// An error message as a sentence for people.
+fn sentence(error: &StoreError) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), characters.as_str()),
+        None => text,
+    }
+}

@@ -1,0 +1,15 @@
+//! The RAG service: documents in, passages out, over HTTP.
+//!
+//! `engine` is the service without HTTP, `http` the only place that knows status codes, `config` the only one that
+//! reads the environment, `serve` what ties them to a process.
+
+pub mod config;
+pub mod engine;
+pub mod http;
+mod metrics;
+mod serve;
+mod telemetry;
+
+pub use config::Config;
+pub use metrics::Metrics;
+pub use serve::main;
