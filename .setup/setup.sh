@@ -16,7 +16,7 @@ cache=${KAITO_RS_CACHE:-$HOME/.cache/kaito-rs}
 
 runtime_version=1.32.0
 runtime_sha256=6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f
-debian_packages=(cmake g++ make ninja-build libopenblas-dev libgomp1 pkg-config ca-certificates python3-venv)
+debian_packages=(cmake g++ make libopenblas-dev libgomp1 pkg-config ca-certificates python3-venv)
 
 step() { printf '%-16s %s\n' "$1" "$2"; }
 fail() { printf 'setup failed: %s\n' "$1" >&2; exit 1; }
@@ -93,7 +93,7 @@ install_runtime() {
     cp "$work"/runtime/onnxruntime/{LICENSE,ThirdPartyNotices.txt} "$work/runtime-ready/"
     (cd "$work/runtime-ready" && sha256sum --check --quiet <<<"$expected") ||
         fail "the library in the wheel has another SHA-256 than setup.sh says: correct runtime_sha256 if the version was changed"
-    put_in_place "$work/runtime-ready" "$directory"
+    put_in_place "ONNX Runtime" "$work/runtime-ready" "$directory"
 }
 
 install_model() {
@@ -120,11 +120,13 @@ install_model() {
         fail "export_minilm.py failed: see above"
     "$python" "$here/quantise_minilm.py" "$ready/model.onnx" "$ready/model_int8.onnx" ||
         fail "quantise_minilm.py failed: see above"
-    step "MiniLM model" "$("$python" "$here/check_minilm.py" "$ready")" ||
+    local verdict
+    verdict=$("$python" "$here/check_minilm.py" "$ready") ||
         fail "the exported model does not answer as it should: see above"
+    step "MiniLM model" "$verdict"
     (cd "$ready" && sha256sum --check --quiet "$here/minilm.sha256") ||
         fail "a built file differs from .setup/minilm.sha256: if you changed the exporter or its packages, write the new sums there"
-    put_in_place "$ready" "$directory"
+    put_in_place "MiniLM model" "$ready" "$directory"
 }
 
 install_client() {
@@ -144,15 +146,16 @@ install_client() {
     "$directory/bin/python" -c 'import kaito_rag_engine_client' ||
         fail "the client was installed but cannot be imported: see above"
     echo "$stamp" >"$directory/stamp"
+    step "KAITO client" "installed: $directory"
 }
 
-# Renames a complete directory to where it belongs, replacing what was there.
+# Renames a complete directory to where it belongs, replacing what was there. $1 names the piece.
 put_in_place() {
-    local ready=$1 directory=$2
+    local piece=$1 ready=$2 directory=$3
     mkdir -p "$(dirname "$directory")"
     rm -rf "$directory"
     mv "$ready" "$directory"
-    step "" "done: $directory"
+    step "$piece" "installed: $directory"
 }
 
 check_machine

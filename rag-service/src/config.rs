@@ -4,6 +4,7 @@
 
 mod embedding;
 mod limits;
+pub mod reference;
 mod retrieval;
 mod server;
 mod storage;

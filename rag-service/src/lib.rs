@@ -11,5 +11,5 @@ mod serve;
 mod telemetry;
 
 pub use config::Config;
-pub use metrics::Metrics;
+pub use metrics::{EmbeddingMode, Metrics};
 pub use serve::main;

@@ -24,7 +24,7 @@ pub enum EmbeddingMode {
 
 /// A route with a latency histogram and a request counter of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// POST /index
     Index,
     /// GET /indexes

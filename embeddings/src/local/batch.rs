@@ -52,9 +52,12 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::local::{call::Call, tokenise::TokenisedText};
+    use crate::local::{
+        call::{Answer, Call},
+        tokenise::TokenisedText,
+    };
 
-    fn items(lengths: &[usize]) -> (Vec<Item>, oneshot::Receiver<Result<Vec<Vec<f32>>, crate::EmbedError>>) {
+    fn items(lengths: &[usize]) -> (Vec<Item>, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
         let texts = lengths.iter().map(|length| TokenisedText::of_length(*length)).collect();
         (Call::new(texts, sender).take(usize::MAX).collect(), receiver)

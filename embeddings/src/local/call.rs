@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::tokenise::TokenisedText;
 use crate::EmbedError;
 
-type Answer = Result<Vec<Vec<f32>>, EmbedError>;
+/// What `embed` returns.
+pub(super) type Answer = Result<Vec<Vec<f32>>, EmbedError>;
 
 /// A call that waits: its texts not yet taken into a round, and where its answer goes.
 pub(super) struct Call {

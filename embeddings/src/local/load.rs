@@ -8,7 +8,6 @@ use fastembed::{
     TokenizerFiles, UserDefinedEmbeddingModel,
 };
 use kaito_presets::EmbeddingModel;
-use ort::environment::Environment;
 use serde_json::json;
 
 use super::directory::ModelDirectory;
@@ -18,6 +17,8 @@ use super::runtime;
 use super::tokenise::{TextShape, TextTokenizer};
 use crate::{InputKind, LoadModel, LocalSettings};
 
+/// As in our own runner: waiting threads sleep instead of spinning.
+const NO_SPINNING: (&str, &str) = ("session.intra_op.allow_spinning", "0");
 /// What the model embeds first.
 const WARM_UP: &str = "What does this model read first?";
 /// Assumed for a model that fastembed downloads and the catalogue does not describe.
@@ -41,14 +42,10 @@ struct Untried {
 }
 
 pub(super) fn load(settings: &LocalSettings) -> Result<LoadedModel, LoadModel> {
-    let source = resolve(settings)?;
-    let environment = runtime::environment(&settings.runtime_library)?;
-    let untried = match source {
-        Source::Installed { model, onnx, tokenizer } => {
-            load_installed(model, &onnx, &tokenizer, &environment, settings.threads)
-        }
-        Source::Directory { id, path } => load_directory(id, &path, &environment, settings),
-        Source::Download { id, row, known } => download(id, row, &known, environment, settings),
+    let untried = match resolve(settings)? {
+        Source::Installed { model, onnx, tokenizer } => load_installed(model, &onnx, &tokenizer, settings),
+        Source::Directory { id, path } => load_directory(id, &path, settings),
+        Source::Download { id, row, known } => download(id, row.as_ref(), &known, settings),
     }?;
     warm_up(untried)
 }
@@ -57,16 +54,16 @@ fn load_installed(
     model: EmbeddingModel,
     onnx: &Path,
     tokenizer: &Path,
-    environment: &Environment,
-    threads: usize,
+    settings: &LocalSettings,
 ) -> Result<Untried, LoadModel> {
+    let environment = runtime::environment(&settings.runtime_library)?;
     let tokenizer = TextTokenizer::from_file(tokenizer, shape_of(&model))?;
     let options = OnnxOptions {
-        threads,
+        threads: settings.threads,
         pooling: model.pooling,
         pad_id: tokenizer.pad_id(),
     };
-    let runner = OnnxRunner::load(environment, onnx, &options)?;
+    let runner = OnnxRunner::load(&environment, onnx, &options)?;
     Ok(Untried {
         id: model.id,
         runner: Box::new(runner),
@@ -76,20 +73,17 @@ fn load_installed(
     })
 }
 
-fn load_directory(
-    id: String,
-    path: &Path,
-    environment: &Environment,
-    settings: &LocalSettings,
-) -> Result<Untried, LoadModel> {
+fn load_directory(id: String, path: &Path, settings: &LocalSettings) -> Result<Untried, LoadModel> {
+    let environment = runtime::environment(&settings.runtime_library)?;
     let directory = ModelDirectory::read(path, settings.precision)?;
     let session_error = |source| LoadModel::LoadSession {
         path: directory.onnx.clone(),
         source: Box::new(source),
     };
     let options = InitOptionsUserDefined::new()
-        .with_environment(environment.clone())
+        .with_environment(environment)
         .with_intra_threads(settings.threads.max(1))
+        .with_session_config(NO_SPINNING.0, NO_SPINNING.1)
         .with_max_length(directory.shape.max_tokens);
     let model = TextEmbedding::try_new_from_user_defined(user_defined(path, &directory)?, options)
         .map_err(|source: fastembed::Error| session_error(source))?;
@@ -127,13 +121,13 @@ fn user_defined(path: &Path, directory: &ModelDirectory) -> Result<UserDefinedEm
 
 fn download(
     id: String,
-    row: Option<EmbeddingModel>,
+    row: Option<&EmbeddingModel>,
     known: &ModelInfo<FastembedModel>,
-    environment: Environment,
     settings: &LocalSettings,
 ) -> Result<Untried, LoadModel> {
+    let environment = runtime::environment(&settings.runtime_library)?;
     tracing::info!(model.id = %id, model.repository = %known.model_code, "downloading embedding model, unless it is cached");
-    let shape = row.as_ref().map_or_else(
+    let shape = row.map_or_else(
         || TextShape {
             query_prefix: String::new(),
             passage_prefix: String::new(),
@@ -144,6 +138,7 @@ fn download(
     let options = TextInitOptions::new(known.model.clone())
         .with_environment(environment)
         .with_intra_threads(settings.threads.max(1))
+        .with_session_config(NO_SPINNING.0, NO_SPINNING.1)
         .with_max_length(shape.max_tokens)
         .with_cache_dir(settings.models_dir.clone())
         .with_show_download_progress(false);

@@ -5,7 +5,7 @@ use ndarray::{ArrayView3, Axis, s};
 
 /// `hidden` is `[batch, sequence, dimension]`, `lengths` the tokens of each text; what is behind them is padding. Gives
 /// `[batch, dimension]`.
-pub(super) fn pool(hidden: ArrayView3<'_, f32>, lengths: &[usize], pooling: Pooling) -> Vec<Vec<f32>> {
+pub(super) fn pool(hidden: &ArrayView3<'_, f32>, lengths: &[usize], pooling: Pooling) -> Vec<Vec<f32>> {
     let sequence = hidden.dim().1;
     hidden
         .outer_iter()
@@ -36,7 +36,7 @@ mod tests {
             hidden[[text, token, 0]] = vector[0];
             hidden[[text, token, 1]] = vector[1];
         }
-        let pooled = |pooling| pool(hidden.view(), &[2, 1], pooling);
+        let pooled = |pooling| pool(&hidden.view(), &[2, 1], pooling);
         assert_eq!(pooled(Pooling::Mean), [[2.0, 4.0], [5.0, 7.0]]);
         assert_eq!(pooled(Pooling::Cls), [[1.0, 2.0], [5.0, 7.0]]);
         assert_eq!(pooled(Pooling::LastToken), [[3.0, 6.0], [5.0, 7.0]]);

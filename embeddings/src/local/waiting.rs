@@ -178,9 +178,10 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::local::call::Answer;
     use crate::local::tokenise::TokenisedText;
 
-    type Receiver = oneshot::Receiver<Result<Vec<Vec<f32>>, EmbedError>>;
+    type Receiver = oneshot::Receiver<Answer>;
 
     fn call(texts: usize, tokens: usize) -> (Call, Receiver) {
         let (sender, receiver) = oneshot::channel();

@@ -27,7 +27,7 @@ impl QueryEmbedder {
         Self { embedder, cache: Cache::new(entries) }
     }
 
-    /// The vector of a query. Callers who ask for the same one at the same time share one computation.
+    /// The vector of a query.
     ///
     /// # Errors
     /// When the embedder fails.

@@ -53,7 +53,7 @@ pub(super) async fn log_request(request: Request, next: Next) -> Response {
     async move {
         let response = next.run(request).await;
         let status = response.status();
-        let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+        let milliseconds = f64::from(u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX)) / 1000.0;
         if is_probe {
             tracing::debug!(http.status = status.as_u16(), milliseconds, "request served");
         } else {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::InputKind;
-use crate::local::call::Call;
+use crate::local::call::{Answer, Call};
 use crate::local::tokenise::TokenisedText;
 
 /// A test that waits for longer than this has failed.
@@ -33,7 +33,7 @@ impl ModelRunner for GatedRunner {
         match self.gate.recv().expect("the test decides") {
             Outcome::Vectors => Ok(lengths
                 .iter()
-                .map(|length| vec![f32::from(*length as u8), 1.0])
+                .map(|length| vec![f32::from(u8::try_from(*length).expect("a short text")), 1.0])
                 .collect()),
             Outcome::WrongDimension => Ok(vec![vec![1.0]; lengths.len()]),
             Outcome::Panic => panic!("as the test wanted"),
@@ -49,7 +49,7 @@ struct Bench {
     thread: Option<JoinHandle<()>>,
 }
 
-type Receiver = oneshot::Receiver<Result<Vec<Vec<f32>>, EmbedError>>;
+type Receiver = oneshot::Receiver<Answer>;
 
 impl Bench {
     fn new(max_batch_tokens: usize) -> Self {

@@ -1,9 +1,9 @@
 //! Source code: cut along the syntax tree, the largest units that fit. Source with mistakes has a tree too.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use text_splitter::CodeSplitter;
-use tree_sitter::{Parser, Tree};
+use tree_sitter::{Language as Grammar, ParseOptions, ParseState, Parser, Tree};
 
 use super::language::Language;
 use super::sentence;
@@ -16,18 +16,18 @@ const MAX_TREE_DEPTH: usize = 128;
 /// Most HTML elements that may be open at once. The grammar's scanner copies all of them for every tag it reads.
 const MAX_OPEN_ELEMENTS: usize = 2000;
 
+/// The parser reports its progress at least this many bytes apart, on average over the window. Programs take about one
+/// report for every 150 bytes and number tables one for every 30; a text that is ambiguous to a grammar takes more, and
+/// a time that grows with its square. Reports are counted rather than time, so that the outcome is always the same.
+const BYTES_PER_PROGRESS_REPORT: usize = 32;
+
 /// Passages of the window, without overlap. What cannot be cut along a tree is cut by lines.
 pub(super) fn cut(window: &Window<'_>, language: Language) -> Vec<Range<usize>> {
     if language == Language::Html && open_elements(window.text()) > MAX_OPEN_ELEMENTS {
         return sentence::cut(window, 0);
     }
     let grammar = language.grammar(window.text());
-    let mut parser = Parser::new();
-    let tree = parser
-        .set_language(&grammar)
-        .ok()
-        .and_then(|()| parser.parse(window.text(), None));
-    if !tree.is_some_and(|tree| is_shallow(&tree)) {
+    if !parse_frugally(&grammar, window.text()).is_some_and(|tree| is_shallow(&tree)) {
         return sentence::cut(window, 0);
     }
     match CodeSplitter::new(grammar, window.config()) {
@@ -94,6 +94,28 @@ fn open_elements(html: &str) -> usize {
         most = most.max(open);
     }
     most
+}
+
+/// The syntax tree, unless it takes the parser unusually many steps.
+fn parse_frugally(grammar: &Grammar, source: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(grammar).ok()?;
+    let mut reports_left = source.len() / BYTES_PER_PROGRESS_REPORT + 1;
+    let mut on_progress = |_: &ParseState| {
+        reports_left = reports_left.saturating_sub(1);
+        if reports_left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let options = ParseOptions::new().progress_callback(&mut on_progress);
+    let bytes = source.as_bytes();
+    parser.parse_with_options(
+        &mut |offset, _| bytes.get(offset..).unwrap_or_default(),
+        None,
+        Some(options),
+    )
 }
 
 fn is_shallow(tree: &Tree) -> bool {

@@ -7,7 +7,7 @@ use super::window::{PassageLimits, Window};
 
 /// Bytes that are cut at once. The splitters look at the whole rest of their text for every passage, so that their time
 /// grows with the square of it; a window bounds that.
-const WINDOW_BYTES: usize = 64 * 1024;
+const WINDOW_BYTES: usize = 32 * 1024;
 /// A window has room for so many passages at least: twice as many, of four bytes a character.
 const WINDOW_PASSAGE_CHARACTERS: usize = 8;
 

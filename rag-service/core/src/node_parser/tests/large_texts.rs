@@ -20,32 +20,40 @@ fn paragraphs(count: usize) -> String {
         .collect()
 }
 
-fn split_types() -> [Value; 5] {
-    [
-        json!({}),
-        json!({"split_type": "markdown"}),
-        json!({"split_type": "code", "language": "rust"}),
-        json!({"split_type": "code", "language": "json"}),
-        json!({"split_type": "code", "language": "html"}),
-    ]
+fn prose() -> [Value; 2] {
+    [json!({}), json!({"split_type": "markdown"})]
+}
+
+fn source(languages: &[&str]) -> Vec<Value> {
+    languages
+        .iter()
+        .map(|language| json!({"split_type": "code", "language": language}))
+        .collect()
+}
+
+fn check_all(counter: TokenCounter, texts: &[String], split_types: &[Value]) {
+    let parser = NodeParser::new(
+        NodeParserSettings {
+            chunk_tokens: 512,
+            ..Default::default()
+        },
+        counter,
+    );
+    for (text, split_type) in texts
+        .iter()
+        .flat_map(|text| split_types.iter().map(move |kind| (text, kind)))
+    {
+        parse_checked(&parser, &document(text, split_type.clone()));
+    }
 }
 
 #[test]
 fn a_text_of_several_windows_is_cut_as_one() {
     let text = paragraphs(900);
     assert!(text.len() > 100_000);
-    for counter in [word_pieces(), bytes(), TokenCounter::estimate()] {
-        let parser = NodeParser::new(
-            NodeParserSettings {
-                chunk_tokens: 256,
-                ..Default::default()
-            },
-            counter,
-        );
-        for metadata in split_types() {
-            parse_checked(&parser, &document(&text, metadata));
-        }
-    }
+    check_all(word_pieces(), std::slice::from_ref(&text), &prose());
+    check_all(bytes(), std::slice::from_ref(&text), &prose());
+    check_all(TokenCounter::estimate(), &[text], &source(&["rust", "json", "yaml"]));
 }
 
 #[test]
@@ -58,36 +66,34 @@ fn prose_overlaps_across_windows_too() {
 }
 
 #[test]
-fn hard_texts_are_cut_in_bounded_time() {
+fn prose_without_boundaries_is_cut_in_bounded_time() {
     let texts = [
-        "a".repeat(80_000),
-        (0..80_000_u32)
+        "a".repeat(140_000),
+        (0..140_000_u32)
             .filter_map(|number| char::from_digit(number.wrapping_mul(2_654_435_761) >> 28, 16))
             .collect(),
-        format!("{}x", " ".repeat(80_000)),
+        format!("{}x", " ".repeat(140_000)),
         (1..400).map(|length| format!("x{}", "\n".repeat(length))).collect(),
-        "[".repeat(70_000),
-        "<a>".repeat(25_000),
-        "a+".repeat(40_000),
-        "> ".repeat(40_000),
+        "> ".repeat(30_000),
         format!("e{}", "\u{301}".repeat(70_000)),
         "👨‍👩‍👧".repeat(5_000),
-        "日本語の文章です。".repeat(3_000),
-        "\u{fdfa}".repeat(24_000),
+        "日本語の文章です。".repeat(2_000),
+        "\u{fdfa}".repeat(20_000),
     ];
-    for counter in [word_pieces(), TokenCounter::estimate()] {
-        let parser = NodeParser::new(
-            NodeParserSettings {
-                chunk_tokens: 512,
-                ..Default::default()
-            },
-            counter,
-        );
-        for (text, metadata) in texts
-            .iter()
-            .flat_map(|text| split_types().map(|metadata| (text, metadata)))
-        {
-            parse_checked(&parser, &document(text, metadata));
-        }
-    }
+    check_all(word_pieces(), &texts, &prose());
+}
+
+#[test]
+fn code_of_extreme_depth_is_cut_in_bounded_time() {
+    let texts = [
+        "[".repeat(50_000),
+        "<a>".repeat(12_000),
+        "a+".repeat(20_000),
+        "{\n".repeat(20_000),
+    ];
+    check_all(
+        TokenCounter::estimate(),
+        &texts,
+        &source(&["rust", "json", "html", "bash"]),
+    );
 }

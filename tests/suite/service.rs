@@ -1,0 +1,54 @@
+//! Behaviour of the running service, one subject a module.
+
+mod documents;
+mod durability;
+mod errors;
+mod indexing;
+mod metrics;
+mod python_client;
+mod retrieval;
+mod snapshots;
+mod startup;
+
+use anyhow::Result;
+use kaito_tests::client::Client;
+use kaito_tests::service::{Service, ServiceOptions};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A service of its own for one test.
+struct Running {
+    directory: TempDir,
+    service: Service,
+}
+
+impl Running {
+    async fn start() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let service = ServiceOptions::new(directory.path()).start().await?;
+        Ok(Self { directory, service })
+    }
+
+    async fn start_with(variables: &[(&str, &str)]) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let mut options = ServiceOptions::new(directory.path());
+        for (name, value) in variables {
+            options = options.with(name, value);
+        }
+        let service = options.start().await?;
+        Ok(Self { directory, service })
+    }
+
+    fn client(&self) -> &Client {
+        self.service.client()
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<Value> {
+    texts.iter().map(|text| json!({"text": text})).collect()
+}
+
+async fn retrieved_texts(client: &Client, request: Value) -> Result<Vec<String>> {
+    let results = client.retrieve(&request).await?;
+    Ok(results.iter().map(|result| result["text"].as_str().unwrap_or_default().to_owned()).collect())
+}
