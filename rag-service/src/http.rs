@@ -30,7 +30,10 @@ pub fn router(state: AppState) -> Router {
     let indexed = Router::new()
         .route("/index", post(indexing::create.layer(counted(Operation::Index))))
         .route("/indexes", get(indexes::list.layer(counted(Operation::ListIndexes))))
-        .route("/indexes/{index_name}", delete(indexes::remove.layer(counted(Operation::DeleteIndex))))
+        .route(
+            "/indexes/{index_name}",
+            delete(indexes::remove.layer(counted(Operation::DeleteIndex))),
+        )
         .route(
             "/indexes/{index_name}/documents",
             get(documents::list.layer(counted(Operation::ListDocuments)))
@@ -40,9 +43,18 @@ pub fn router(state: AppState) -> Router {
             "/indexes/{index_name}/documents/delete",
             post(documents::remove.layer(counted(Operation::DeleteDocuments))),
         )
-        .route("/persist/{index_name}", post(snapshots::persist.layer(counted(Operation::Persist))))
-        .route("/load/{index_name}", post(snapshots::load.layer(counted(Operation::Load))))
-        .route("/retrieve", post(retrieve::retrieve.layer(counted(Operation::Retrieve))))
+        .route(
+            "/persist/{index_name}",
+            post(snapshots::persist.layer(counted(Operation::Persist))),
+        )
+        .route(
+            "/load/{index_name}",
+            post(snapshots::load.layer(counted(Operation::Load))),
+        )
+        .route(
+            "/retrieve",
+            post(retrieve::retrieve.layer(counted(Operation::Retrieve))),
+        )
         .route_layer(from_fn_with_state(state.clone(), middleware::admit))
         .route_layer(from_fn_with_state(state.clone(), middleware::count_request));
     Router::new()

@@ -142,7 +142,10 @@ impl Drop for RunningRequest<'_> {
 impl Metrics {
     /// Metrics of a service whose model runs in this mode.
     pub fn new(embedding_mode: EmbeddingMode) -> Self {
-        Self { registered: Registered::new(), embedding_mode }
+        Self {
+            registered: Registered::new(),
+            embedding_mode,
+        }
     }
 
     /// The OpenMetrics text of everything.
@@ -161,22 +164,36 @@ impl Metrics {
     }
 
     pub(crate) fn observe_request(&self, succeeded: bool, took: Duration) {
-        let labels = StatusLabels { status: status(succeeded) };
+        let labels = StatusLabels {
+            status: status(succeeded),
+        };
         self.registered.all_requests.requests.get_or_create(&labels).inc();
-        self.registered.all_requests.latency.get_or_create(&labels).observe(took.as_secs_f64());
+        self.registered
+            .all_requests
+            .latency
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     pub(crate) fn observe_operation(&self, operation: Operation, succeeded: bool, took: Duration) {
-        let labels = StatusLabels { status: status(succeeded) };
+        let labels = StatusLabels {
+            status: status(succeeded),
+        };
         let route = self.registered.route(operation);
         route.requests.get_or_create(&labels).inc();
         route.latency.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     pub(crate) fn observe_embedding(&self, succeeded: bool, took: Duration) {
-        let labels = EmbeddingLabels { status: status(succeeded), mode: self.embedding_mode };
+        let labels = EmbeddingLabels {
+            status: status(succeeded),
+            mode: self.embedding_mode,
+        };
         self.registered.embedding_requests.get_or_create(&labels).inc();
-        self.registered.embedding_latency.get_or_create(&labels).observe(took.as_secs_f64());
+        self.registered
+            .embedding_latency
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     pub(crate) fn observe_store(&self, operation: StoreOperation, succeeded: bool, took: Duration) {
@@ -188,7 +205,10 @@ impl Metrics {
             },
             status: if succeeded { Status::success } else { Status::error },
         };
-        self.registered.store_latency.get_or_create(&labels).observe(took.as_secs_f64());
+        self.registered
+            .store_latency
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     pub(crate) fn observe_candidates(&self, mode: RetrievalMode, candidates: &Candidates) {
@@ -197,9 +217,14 @@ impl Metrics {
             RetrievalMode::Dense => SearchMode::dense,
             RetrievalMode::Lexical => SearchMode::lexical,
         };
-        self.registered.search_modes.get_or_create(&SearchModeLabels { search_mode }).inc();
+        self.registered
+            .search_modes
+            .get_or_create(&SearchModeLabels { search_mode })
+            .inc();
         self.registered.dense_candidates.observe(count(candidates.dense.len()));
-        self.registered.sparse_candidates.observe(count(candidates.lexical.len()));
+        self.registered
+            .sparse_candidates
+            .observe(count(candidates.lexical.len()));
     }
 
     pub(crate) fn observe_results(&self, results: &[RetrievedNode]) {
@@ -211,7 +236,9 @@ impl Metrics {
             return;
         };
         registered.lowest_score.observe(*lowest);
-        registered.average_score.observe(scores.iter().sum::<f64>() / count(scores.len()));
+        registered
+            .average_score
+            .observe(scores.iter().sum::<f64>() / count(scores.len()));
         registered.top_score.observe(*top);
         registered.median_score.observe(*median);
         registered.score_spread.observe(top - lowest);
@@ -226,7 +253,10 @@ impl Metrics {
             RebuildCause::StaleFiles => Cause::stale_files,
             RebuildCause::FailedApply => Cause::failed_apply,
         };
-        self.registered.rebuilds.get_or_create(&RebuildLabels { index, cause }).inc();
+        self.registered
+            .rebuilds
+            .get_or_create(&RebuildLabels { index, cause })
+            .inc();
     }
 }
 

@@ -42,7 +42,13 @@ pub fn main(config: Config) -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let Config { server, embedding, storage, retrieval, limits } = config;
+    let Config {
+        server,
+        embedding,
+        storage,
+        retrieval,
+        limits,
+    } = config;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let listener = bind(server.listen_address).await?;
@@ -80,16 +86,14 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until told to stop, then lets requests finish for as long as the grace period lasts.
-async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    stop: CancellationToken,
-    grace: Duration,
-) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken, grace: Duration) -> anyhow::Result<()> {
     let drained = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let out_of_time = async {
         stop.cancelled().await;
-        tracing::info!(grace.seconds = grace.as_secs(), "stopping, requests under way may finish");
+        tracing::info!(
+            grace.seconds = grace.as_secs(),
+            "stopping, requests under way may finish"
+        );
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
@@ -118,8 +122,15 @@ async fn start_engine(
             Arc::new(connected.context("the remote embedding model cannot be used")?)
         }
     };
-    let space = EmbeddingSpace { model_id: embedder.model_id().to_owned(), dimension: embedder.dimension() };
-    tracing::info!(model.id = space.model_id, model.dimension = space.dimension, "embedding model ready");
+    let space = EmbeddingSpace {
+        model_id: embedder.model_id().to_owned(),
+        dimension: embedder.dimension(),
+    };
+    tracing::info!(
+        model.id = space.model_id,
+        model.dimension = space.dimension,
+        "embedding model ready"
+    );
     let settings = EmbeddedStoreSettings {
         data_dir: storage.data_dir,
         persist_root: storage.persist_dir,
@@ -138,7 +149,10 @@ async fn start_engine(
         embedder,
         node_parser,
         embedded_keys,
-        retrieval: RetrievalSettings { fusion: retrieval.fusion(), candidates: retrieval.fusion_candidates },
+        retrieval: RetrievalSettings {
+            fusion: retrieval.fusion(),
+            candidates: retrieval.fusion_candidates,
+        },
         query_cache_entries: retrieval.query_cache_entries,
         metrics,
     })))
@@ -153,7 +167,10 @@ fn node_parser(retrieval: &RetrievalConfig, embedder: &dyn Embedder, embedded_ke
         max_code_chars: retrieval.code_chunk_characters,
         embedded_keys,
     };
-    NodeParser::new(settings, limit.tokenizer.map_or_else(TokenCounter::estimate, TokenCounter::exact))
+    NodeParser::new(
+        settings,
+        limit.tokenizer.map_or_else(TokenCounter::estimate, TokenCounter::exact),
+    )
 }
 
 fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {

@@ -70,8 +70,14 @@ fn main() -> Result<()> {
     let search = medians.dense + medians.lexical;
     println!("{NODES} nodes, medians of {ROUNDS} rounds: {medians:?}");
     let ratio = |whole: Duration, part: Duration| whole.as_secs_f64() / part.as_secs_f64();
-    println!("/retrieve with a new query    / (embedding + FAISS + tantivy) = {:.2}", ratio(medians.new_query, parts));
-    println!("/retrieve with a cached query / (FAISS + tantivy)             = {:.2}", ratio(medians.cached_query, search));
+    println!(
+        "/retrieve with a new query    / (embedding + FAISS + tantivy) = {:.2}",
+        ratio(medians.new_query, parts)
+    );
+    println!(
+        "/retrieve with a cached query / (FAISS + tantivy)             = {:.2}",
+        ratio(medians.cached_query, search)
+    );
     bench.criterion();
     Ok(())
 }
@@ -88,14 +94,20 @@ impl Bench {
         let settings = EmbeddedStoreSettings {
             data_dir: directory.path().join("data"),
             persist_root: directory.path().join("persist"),
-            space: EmbeddingSpace { model_id: embedder.model_id().to_owned(), dimension: DIMENSION },
+            space: EmbeddingSpace {
+                model_id: embedder.model_id().to_owned(),
+                dimension: DIMENSION,
+            },
             max_open_indexes: 8,
             write_queue: 64,
         };
-        let store = Arc::new(EmbeddedStore::open(settings, Arc::clone(&metrics) as Arc<dyn rag_store::StoreObserver>)?);
+        let store = Arc::new(EmbeddedStore::open(
+            settings,
+            Arc::clone(&metrics) as Arc<dyn rag_store::StoreObserver>,
+        )?);
         let name = IndexName::try_from(INDEX)?;
         let vectors: Vec<Embedding> = (0..NODES).map(|_| vector(&mut random)).collect::<Result<_>>()?;
-        let documents = vectors.iter().map(|vector| document(&mut random, vector.clone())).collect();
+        let documents = vectors.iter().map(|vector| document(&mut random, vector)).collect();
         runtime.block_on(store.insert(&name, documents))?;
         let dense = DenseIndex::empty(DIMENSION)?;
         dense.apply((1..).zip(vectors.iter().map(Embedding::as_slice)), &[])?;
@@ -106,7 +118,10 @@ impl Bench {
             embedder: Arc::clone(&embedder) as Arc<dyn Embedder>,
             node_parser: NodeParser::new(NodeParserSettings::default(), TokenCounter::estimate()),
             embedded_keys: EmbeddedKeys::default(),
-            retrieval: RetrievalSettings { fusion: config.retrieval.fusion(), candidates: limit },
+            retrieval: RetrievalSettings {
+                fusion: config.retrieval.fusion(),
+                candidates: limit,
+            },
             query_cache_entries: config.retrieval.query_cache_entries,
             metrics: Arc::clone(&metrics),
         });
@@ -116,7 +131,16 @@ impl Bench {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
         let client = Client::new(format!("http://{}", listener.local_addr()?));
         runtime.spawn(async move { axum::serve(listener, router(state)).await });
-        Ok(Self { runtime, client, embedder, dense, lexical, limit, random, _directory: directory })
+        Ok(Self {
+            runtime,
+            client,
+            embedder,
+            dense,
+            lexical,
+            limit,
+            random,
+            _directory: directory,
+        })
     }
 
     /// Every part and the whole in turn, so that a busy moment of the machine falls on all of them.
@@ -140,11 +164,19 @@ impl Bench {
             }
         }
         let [embedding, dense, lexical, new_query, cached_query] = samples.map(median);
-        Ok(Medians { embedding, dense, lexical, new_query, cached_query })
+        Ok(Medians {
+            embedding,
+            dense,
+            lexical,
+            new_query,
+            cached_query,
+        })
     }
 
     fn criterion(&mut self) {
-        let mut criterion = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
+        let mut criterion = Criterion::default()
+            .sample_size(20)
+            .measurement_time(Duration::from_secs(3));
         let query = sentence(&mut self.random, 8);
         let mut random = StdRng::seed_from_u64(99);
         let vector = vector(&mut random).expect("a random vector has a direction");
@@ -167,7 +199,10 @@ impl Bench {
     }
 
     fn embed(&self, query: &str) -> Result<()> {
-        black_box(self.runtime.block_on(self.embedder.embed(InputKind::Query, vec![query.to_owned()]))?);
+        black_box(
+            self.runtime
+                .block_on(self.embedder.embed(InputKind::Query, vec![query.to_owned()]))?,
+        );
         Ok(())
     }
 
@@ -191,24 +226,47 @@ fn median(mut samples: Vec<Duration>) -> Duration {
 }
 
 fn vector(random: &mut StdRng) -> Result<Embedding> {
-    Ok(Embedding::normalised((0..DIMENSION).map(|_| random.random_range(-1.0_f32..1.0)).collect())?)
+    Ok(Embedding::normalised(
+        (0..DIMENSION).map(|_| random.random_range(-1.0_f32..1.0)).collect(),
+    )?)
 }
 
 /// Words by a power law: the first ones of the vocabulary are common, most are rare.
 fn sentence(random: &mut StdRng, words: usize) -> String {
     let word = |random: &mut StdRng| {
         let share: f64 = random.random_range(0.0..1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the vocabulary's size")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the vocabulary's size"
+        )]
         let number = (share.powi(3) * VOCABULARY as f64) as usize;
         format!("w{number}x")
     };
     (0..words).map(|_| word(random)).collect::<Vec<_>>().join(" ")
 }
 
-fn document(random: &mut StdRng, embedding: Embedding) -> IndexedDocument {
+fn document(random: &mut StdRng, embedding: &Embedding) -> IndexedDocument {
     let text = sentence(random, WORDS_A_NODE);
     let document = Document::new(text.clone(), Metadata::default());
-    let nodes = link_nodes(&document.id, TextKind::Prose, vec![Chunk { text, span: CharSpan { start: 0, end: 0 } }]);
-    let nodes = nodes.into_iter().map(|node| IndexedNode { node, embedding: embedding.clone() }).collect();
-    IndexedDocument { document, search_header: String::new(), nodes }
+    let nodes = link_nodes(
+        &document.id,
+        TextKind::Prose,
+        vec![Chunk {
+            text,
+            span: CharSpan { start: 0, end: 0 },
+        }],
+    );
+    let nodes = nodes
+        .into_iter()
+        .map(|node| IndexedNode {
+            node,
+            embedding: embedding.clone(),
+        })
+        .collect();
+    IndexedDocument {
+        document,
+        search_header: String::new(),
+        nodes,
+    }
 }

@@ -74,7 +74,11 @@ fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let parse = |(number, line): (usize, &str)| {
         serde_json::from_str(line).with_context(|| format!("line {} of {path:?}", number + 1))
     };
-    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(parse)
+        .collect()
 }
 
 fn judgements(path: &Path) -> Result<Judgements> {
@@ -85,9 +89,15 @@ fn judgements(path: &Path) -> Result<Judgements> {
         let (Some(query), Some(document), Some(relevance)) = (columns.next(), columns.next(), columns.next()) else {
             anyhow::bail!("line {} of {path:?} does not have three columns", number + 1);
         };
-        let relevance: i64 = relevance.trim().parse().with_context(|| format!("line {} of {path:?}", number + 1))?;
+        let relevance: i64 = relevance
+            .trim()
+            .parse()
+            .with_context(|| format!("line {} of {path:?}", number + 1))?;
         let relevance = u32::try_from(relevance).unwrap_or(0);
-        judgements.entry(query.to_owned()).or_default().insert(document.to_owned(), relevance);
+        judgements
+            .entry(query.to_owned())
+            .or_default()
+            .insert(document.to_owned(), relevance);
     }
     Ok(judgements)
 }

@@ -27,7 +27,10 @@ impl Client {
     pub fn new(base: impl Into<String>) -> Self {
         // Whoever comes first installs the provider; there is one either way.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { http: reqwest::Client::new(), base: base.into() }
+        Self {
+            http: reqwest::Client::new(),
+            base: base.into(),
+        }
     }
 
     /// The base URL.
@@ -44,12 +47,22 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.with_context(|| format!("no answer from {}{path}", self.base))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("no answer from {}{path}", self.base))?;
         let status = response.status();
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
         let bytes = response.bytes().await?;
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), content_type })
+        Ok(Answer {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            content_type,
+        })
     }
 
     /// GET.
@@ -73,10 +86,15 @@ impl Client {
     /// # Errors
     /// When the answer is not a success.
     pub async fn index(&self, index: &str, documents: &[Value]) -> Result<Vec<String>> {
-        let answer = self.post("/index", &json!({"index_name": index, "documents": documents})).await?;
+        let answer = self
+            .post("/index", &json!({"index_name": index, "documents": documents}))
+            .await?;
         let body = answer.success()?;
         let documents = body.as_array().context("the answer is not a list")?;
-        documents.iter().map(|document| Ok(text_of(document, "doc_id")?.to_owned())).collect()
+        documents
+            .iter()
+            .map(|document| Ok(text_of(document, "doc_id")?.to_owned()))
+            .collect()
     }
 
     /// Asks for passages and returns the `results`.
@@ -85,7 +103,11 @@ impl Client {
     /// When the answer is not a success.
     pub async fn retrieve(&self, request: &Value) -> Result<Vec<Value>> {
         let body = self.post("/retrieve", request).await?.success()?;
-        Ok(body.get("results").and_then(Value::as_array).context("the answer has no results")?.clone())
+        Ok(body
+            .get("results")
+            .and_then(Value::as_array)
+            .context("the answer has no results")?
+            .clone())
     }
 
     /// The text of `/metrics`.
@@ -93,7 +115,13 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn metrics(&self) -> Result<String> {
-        Ok(self.http.get(format!("{}/metrics", self.base)).send().await?.text().await?)
+        Ok(self
+            .http
+            .get(format!("{}/metrics", self.base))
+            .send()
+            .await?
+            .text()
+            .await?)
     }
 }
 
@@ -115,5 +143,8 @@ impl Answer {
 /// # Errors
 /// When there is none.
 pub fn text_of<'a>(object: &'a Value, key: &str) -> Result<&'a str> {
-    object.get(key).and_then(Value::as_str).with_context(|| format!("no {key} in {object}"))
+    object
+        .get(key)
+        .and_then(Value::as_str)
+        .with_context(|| format!("no {key} in {object}"))
 }

@@ -57,15 +57,27 @@ fn ideal_gain(judged: &BTreeMap<String, u32>, depth: usize) -> f64 {
 }
 
 fn gain(relevances: impl Iterator<Item = u32>) -> f64 {
-    (1_u32..).zip(relevances).map(|(rank, relevance)| f64::from(relevance) / f64::from(rank + 1).log2()).sum()
+    (1_u32..)
+        .zip(relevances)
+        .map(|(rank, relevance)| f64::from(relevance) / f64::from(rank + 1).log2())
+        .sum()
 }
 
 fn found(ranking: &[String], judged: &BTreeMap<String, u32>, depth: usize) -> f64 {
-    count(ranking.iter().take(depth).filter(|document| relevance(judged, document) > 0).count())
+    count(
+        ranking
+            .iter()
+            .take(depth)
+            .filter(|document| relevance(judged, document) > 0)
+            .count(),
+    )
 }
 
 fn reciprocal_rank(ranking: &[String], judged: &BTreeMap<String, u32>, depth: usize) -> f64 {
-    let first = ranking.iter().take(depth).position(|document| relevance(judged, document) > 0);
+    let first = ranking
+        .iter()
+        .take(depth)
+        .position(|document| relevance(judged, document) > 0);
     first.map_or(0.0, |place| 1.0 / count(place + 1))
 }
 
@@ -82,7 +94,10 @@ mod tests {
     }
 
     fn judged(relevances: &[(&str, u32)]) -> BTreeMap<String, u32> {
-        relevances.iter().map(|(document, relevance)| ((*document).to_owned(), *relevance)).collect()
+        relevances
+            .iter()
+            .map(|(document, relevance)| ((*document).to_owned(), *relevance))
+            .collect()
     }
 
     fn close(left: f64, right: f64) -> bool {
@@ -92,7 +107,10 @@ mod tests {
     #[test]
     fn a_perfect_ranking_scores_one() {
         let scores = score([(ranking(&["a", "b"]).as_slice(), &judged(&[("a", 1), ("b", 1)]))]);
-        assert_eq!((scores.ndcg_at_10, scores.recall_at_10, scores.mrr_at_10), (1.0, 1.0, 1.0));
+        assert_eq!(
+            (scores.ndcg_at_10, scores.recall_at_10, scores.mrr_at_10),
+            (1.0, 1.0, 1.0)
+        );
     }
 
     #[test]
@@ -114,7 +132,10 @@ mod tests {
         let mut documents: Vec<String> = (0..10).map(|number| format!("x{number}")).collect();
         documents.push("a".to_owned());
         let scores = score([(documents.as_slice(), &judged(&[("a", 1)]))]);
-        assert_eq!((scores.ndcg_at_10, scores.recall_at_10, scores.mrr_at_10), (0.0, 0.0, 0.0));
+        assert_eq!(
+            (scores.ndcg_at_10, scores.recall_at_10, scores.mrr_at_10),
+            (0.0, 0.0, 0.0)
+        );
         assert_eq!(scores.recall_at_100, 1.0);
     }
 

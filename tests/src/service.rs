@@ -35,7 +35,11 @@ pub struct ServiceOptions {
 impl ServiceOptions {
     /// A service with its data and snapshots below a directory, on a free port.
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), address: "127.0.0.1:0".to_owned(), variables: Vec::new() }
+        Self {
+            directory: directory.to_owned(),
+            address: "127.0.0.1:0".to_owned(),
+            variables: Vec::new(),
+        }
     }
 
     /// On this address instead of a free port.
@@ -60,7 +64,12 @@ impl ServiceOptions {
         let mut service = self.spawn().await?;
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            if service.client.get("/ready").await.is_ok_and(|answer| answer.status.is_success()) {
+            if service
+                .client
+                .get("/ready")
+                .await
+                .is_ok_and(|answer| answer.status.is_success())
+            {
                 return Ok(service);
             }
             if let Some(status) = service.child.try_wait()? {
@@ -95,8 +104,12 @@ impl ServiceOptions {
         let mut lines = BufReader::new(stderr).lines();
         let mut seen = String::new();
         let address = loop {
-            let line = timeout(START_TIMEOUT, lines.next_line()).await.context("the service does not listen")??;
-            let Some(line) = line else { bail!("the service ended with {}:\n{seen}", child.wait().await?) };
+            let line = timeout(START_TIMEOUT, lines.next_line())
+                .await
+                .context("the service does not listen")??;
+            let Some(line) = line else {
+                bail!("the service ended with {}:\n{seen}", child.wait().await?)
+            };
             seen.push_str(&line);
             seen.push('\n');
             if let Some((_, address)) = line.split_once("server.address=") {
@@ -116,7 +129,12 @@ impl ServiceOptions {
             }
             seen
         });
-        Ok(Service { child, client: Client::new(format!("http://{address}")), log, log_shown })
+        Ok(Service {
+            child,
+            client: Client::new(format!("http://{address}")),
+            log,
+            log_shown,
+        })
     }
 }
 
@@ -145,8 +163,13 @@ impl Service {
     /// When it does not end in time or was ended by a signal.
     pub async fn stop(mut self) -> Result<(i32, String)> {
         self.terminate().await?;
-        let status = timeout(START_TIMEOUT, self.child.wait()).await.context("the service does not stop")??;
-        Ok((status.code().context("the service was ended by a signal")?, self.log.await?))
+        let status = timeout(START_TIMEOUT, self.child.wait())
+            .await
+            .context("the service does not stop")??;
+        Ok((
+            status.code().context("the service was ended by a signal")?,
+            self.log.await?,
+        ))
     }
 
     /// Sends SIGTERM and does not wait.
@@ -156,7 +179,11 @@ impl Service {
     pub async fn terminate(&self) -> Result<()> {
         let id = self.child.id().context("the service has ended already")?;
         let sent = Command::new("kill").arg("-TERM").arg(id.to_string()).status().await?;
-        if sent.success() { Ok(()) } else { bail!("SIGTERM could not be sent") }
+        if sent.success() {
+            Ok(())
+        } else {
+            bail!("SIGTERM could not be sent")
+        }
     }
 
     /// Waits until the process ends by itself.

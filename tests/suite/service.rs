@@ -50,5 +50,8 @@ fn texts(texts: &[&str]) -> Vec<Value> {
 
 async fn retrieved_texts(client: &Client, request: Value) -> Result<Vec<String>> {
     let results = client.retrieve(&request).await?;
-    Ok(results.iter().map(|result| result["text"].as_str().unwrap_or_default().to_owned()).collect())
+    Ok(results
+        .iter()
+        .map(|result| result["text"].as_str().unwrap_or_default().to_owned())
+        .collect())
 }

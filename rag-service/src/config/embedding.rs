@@ -19,10 +19,21 @@ const PLACEHOLDER_SECRET: &str = "default-access-secret";
 #[command(next_help_heading = "Embedding")]
 pub struct EmbeddingConfig {
     /// Whether the model runs in this process or behind a URL. [default: EMBEDDING_TYPE, else local]
-    #[arg(long, env = "EMBEDDING_SOURCE_TYPE", value_name = "EMBEDDING_SOURCE_TYPE", ignore_case = true)]
+    #[arg(
+        long,
+        env = "EMBEDDING_SOURCE_TYPE",
+        value_name = "EMBEDDING_SOURCE_TYPE",
+        ignore_case = true
+    )]
     embedding_source_type: Option<EmbeddingSource>,
     /// The name KAITO's controller uses for EMBEDDING_SOURCE_TYPE.
-    #[arg(long, env = "EMBEDDING_TYPE", value_name = "EMBEDDING_TYPE", ignore_case = true, hide = true)]
+    #[arg(
+        long,
+        env = "EMBEDDING_TYPE",
+        value_name = "EMBEDDING_TYPE",
+        ignore_case = true,
+        hide = true
+    )]
     embedding_type: Option<EmbeddingSource>,
     /// Model to run in this process: an id of the catalogue, or a directory with model.onnx and tokenizer.json.
     /// [default: MODEL_ID, else sentence-transformers/all-MiniLM-L6-v2]
@@ -32,7 +43,12 @@ pub struct EmbeddingConfig {
     #[arg(long, env = "MODEL_ID", value_name = "MODEL_ID", hide = true)]
     model_id: Option<String>,
     /// Which of the model's files to run. int8 is about twice as fast and a little less exact.
-    #[arg(long, env = "RAG_EMBEDDING_PRECISION", value_name = "RAG_EMBEDDING_PRECISION", default_value = "fp32")]
+    #[arg(
+        long,
+        env = "RAG_EMBEDDING_PRECISION",
+        value_name = "RAG_EMBEDDING_PRECISION",
+        default_value = "fp32"
+    )]
     embedding_precision: ModelPrecision,
     /// Directory of installed models. [default: models in KAITO_RS_CACHE, which is ~/.cache/kaito-rs]
     #[arg(long, env = "RAG_MODELS_DIR", value_name = "RAG_MODELS_DIR")]
@@ -65,8 +81,12 @@ pub struct EmbeddingConfig {
     )]
     remote_embedding_url: String,
     /// Bearer token for the remote model.
-    #[arg(long, env = "REMOTE_EMBEDDING_ACCESS_SECRET", value_name = "REMOTE_EMBEDDING_ACCESS_SECRET",
-          hide_env_values = true)]
+    #[arg(
+        long,
+        env = "REMOTE_EMBEDDING_ACCESS_SECRET",
+        value_name = "REMOTE_EMBEDDING_ACCESS_SECRET",
+        hide_env_values = true
+    )]
     remote_embedding_access_secret: Option<SecretString>,
     /// Name of the remote model: sent to it, and kept with every index.
     #[arg(long, env = "RAG_REMOTE_EMBEDDING_MODEL", value_name = "RAG_REMOTE_EMBEDDING_MODEL")]
@@ -80,8 +100,12 @@ pub struct EmbeddingConfig {
           value_parser = super::limits::positive)]
     remote_embedding_batch: usize,
     /// Seconds the remote model may be silent.
-    #[arg(long, env = "RAG_REMOTE_EMBEDDING_TIMEOUT_SECONDS", value_name = "RAG_REMOTE_EMBEDDING_TIMEOUT_SECONDS",
-          default_value_t = 60)]
+    #[arg(
+        long,
+        env = "RAG_REMOTE_EMBEDDING_TIMEOUT_SECONDS",
+        value_name = "RAG_REMOTE_EMBEDDING_TIMEOUT_SECONDS",
+        default_value_t = 60
+    )]
     remote_embedding_timeout_seconds: u64,
 }
 
@@ -103,7 +127,9 @@ enum ModelPrecision {
 impl EmbeddingConfig {
     /// Where the model runs.
     pub fn source(&self) -> EmbeddingSource {
-        self.embedding_source_type.or(self.embedding_type).unwrap_or(EmbeddingSource::Local)
+        self.embedding_source_type
+            .or(self.embedding_type)
+            .unwrap_or(EmbeddingSource::Local)
     }
 
     /// Settings of a model in this process.

@@ -12,14 +12,24 @@ pub struct RetrievalConfig {
           value_parser = super::limits::positive)]
     pub chunk_tokens: usize,
     /// Tokens that neighbouring passages share; at most a fifth of the passage.
-    #[arg(long, env = "RAG_CHUNK_OVERLAP_TOKENS", value_name = "RAG_CHUNK_OVERLAP_TOKENS", default_value_t = 200)]
+    #[arg(
+        long,
+        env = "RAG_CHUNK_OVERLAP_TOKENS",
+        value_name = "RAG_CHUNK_OVERLAP_TOKENS",
+        default_value_t = 200
+    )]
     pub chunk_overlap_tokens: usize,
     /// Largest passage of source code, in characters.
     #[arg(long, env = "RAG_CODE_CHUNK_CHARACTERS", value_name = "RAG_CODE_CHUNK_CHARACTERS", default_value_t = 1500,
           value_parser = super::limits::positive)]
     pub code_chunk_characters: usize,
     /// Metadata keys embedded and searched together with the text, separated by commas; * for all (as KAITO does).
-    #[arg(long, env = "RAG_EMBED_METADATA_KEYS", value_name = "RAG_EMBED_METADATA_KEYS", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "RAG_EMBED_METADATA_KEYS",
+        value_name = "RAG_EMBED_METADATA_KEYS",
+        value_delimiter = ','
+    )]
     pub embed_metadata_keys: Vec<String>,
     /// Most passages a query may ask for.
     #[arg(long, env = "RAG_MAX_TOP_K", value_name = "RAG_MAX_TOP_K", default_value_t = 300,
@@ -41,7 +51,12 @@ pub struct RetrievalConfig {
           value_parser = super::limits::positive)]
     pub fusion_candidates: usize,
     /// Query vectors kept in memory.
-    #[arg(long, env = "RAG_QUERY_CACHE_ENTRIES", value_name = "RAG_QUERY_CACHE_ENTRIES", default_value_t = 4096)]
+    #[arg(
+        long,
+        env = "RAG_QUERY_CACHE_ENTRIES",
+        value_name = "RAG_QUERY_CACHE_ENTRIES",
+        default_value_t = 4096
+    )]
     pub query_cache_entries: u64,
 }
 
@@ -58,8 +73,12 @@ impl RetrievalConfig {
     /// The configured fusion with its parameter.
     pub fn fusion(&self) -> Fusion {
         match self.fusion {
-            FusionMethod::Weighted => Fusion::Weighted { dense_weight: self.fusion_dense_weight },
-            FusionMethod::ReciprocalRank => Fusion::ReciprocalRank { constant: self.fusion_rrf_constant },
+            FusionMethod::Weighted => Fusion::Weighted {
+                dense_weight: self.fusion_dense_weight,
+            },
+            FusionMethod::ReciprocalRank => Fusion::ReciprocalRank {
+                constant: self.fusion_rrf_constant,
+            },
         }
     }
 }

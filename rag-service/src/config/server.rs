@@ -9,7 +9,12 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Server")]
 pub struct ServerConfig {
     /// Address and port to listen on. Containers set 0.0.0.0:5000.
-    #[arg(long, env = "RAG_LISTEN_ADDRESS", value_name = "RAG_LISTEN_ADDRESS", default_value = "127.0.0.1:5000")]
+    #[arg(
+        long,
+        env = "RAG_LISTEN_ADDRESS",
+        value_name = "RAG_LISTEN_ADDRESS",
+        default_value = "127.0.0.1:5000"
+    )]
     pub listen_address: SocketAddr,
     /// Form of the log lines. What is logged is set by RUST_LOG (default: info).
     #[arg(long, env = "RAG_LOG_FORMAT", value_name = "RAG_LOG_FORMAT", default_value = "text")]

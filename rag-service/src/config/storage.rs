@@ -49,6 +49,8 @@ fn parse_vector_database(value: &str) -> Result<VectorDatabase, String> {
     match value.to_ascii_lowercase().as_str() {
         "faiss" => Ok(VectorDatabase::Faiss),
         "qdrant" => Err("qdrant is not supported yet; use faiss, which keeps its data in RAG_DATA_DIR".to_owned()),
-        _ => Err(format!("Unsupported VECTOR_DB_TYPE: '{value}'. Supported values: 'faiss'")),
+        _ => Err(format!(
+            "Unsupported VECTOR_DB_TYPE: '{value}'. Supported values: 'faiss'"
+        )),
     }
 }

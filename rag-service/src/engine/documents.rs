@@ -96,11 +96,16 @@ impl Engine {
     pub async fn delete_documents(&self, name: &IndexName, ids: Vec<DocumentId>) -> Result<Vec<bool>, EngineError> {
         let started = Instant::now();
         let outcome = self.store.delete_documents(name, ids.clone()).await;
-        self.metrics.observe_store(StoreOperation::Delete, outcome.is_ok(), started.elapsed());
+        self.metrics
+            .observe_store(StoreOperation::Delete, outcome.is_ok(), started.elapsed());
         // An id named twice is gone the second time, and was there all the same.
         let outcome = outcome?;
-        let deleted: std::collections::HashSet<&DocumentId> =
-            ids.iter().zip(&outcome).filter(|(_, was_there)| **was_there).map(|(id, _)| id).collect();
+        let deleted: std::collections::HashSet<&DocumentId> = ids
+            .iter()
+            .zip(&outcome)
+            .filter(|(_, was_there)| **was_there)
+            .map(|(id, _)| id)
+            .collect();
         Ok(ids.iter().map(|id| deleted.contains(id)).collect())
     }
 }

@@ -24,7 +24,10 @@ pub struct QueryEmbedder {
 impl QueryEmbedder {
     /// Keeps up to `entries` vectors.
     pub fn new(embedder: Arc<dyn Embedder>, entries: u64) -> Self {
-        Self { embedder, cache: Cache::new(entries) }
+        Self {
+            embedder,
+            cache: Cache::new(entries),
+        }
     }
 
     /// The vector of a query.
@@ -47,8 +50,10 @@ impl Engine {
     /// Vectors of many passages, in their order.
     pub(super) async fn embed_passages(&self, texts: Vec<String>) -> Result<Vec<Embedding>, EngineError> {
         let calls: Vec<Vec<String>> = texts.chunks(TEXTS_A_CALL).map(<[String]>::to_vec).collect();
-        let vectors: Vec<Vec<Embedding>> =
-            stream::iter(calls.into_iter().map(|texts| self.embed_call(texts))).buffered(CALLS_AT_A_TIME).try_collect().await?;
+        let vectors: Vec<Vec<Embedding>> = stream::iter(calls.into_iter().map(|texts| self.embed_call(texts)))
+            .buffered(CALLS_AT_A_TIME)
+            .try_collect()
+            .await?;
         Ok(vectors.into_iter().flatten().collect())
     }
 
@@ -56,6 +61,9 @@ impl Engine {
         let started = Instant::now();
         let answer = self.embedder.embed(InputKind::Passage, texts).await;
         self.metrics.observe_embedding(answer.is_ok(), started.elapsed());
-        Ok(answer?.into_iter().map(Embedding::normalised).collect::<Result<_, _>>()?)
+        Ok(answer?
+            .into_iter()
+            .map(Embedding::normalised)
+            .collect::<Result<_, _>>()?)
     }
 }

@@ -51,7 +51,8 @@ impl Engine {
         let embedded = self.embed_documents(new).await?;
         let started = Instant::now();
         let outcome = self.store.insert(name, embedded).await;
-        self.metrics.observe_store(StoreOperation::Insert, outcome.is_ok(), started.elapsed());
+        self.metrics
+            .observe_store(StoreOperation::Insert, outcome.is_ok(), started.elapsed());
         for (place, outcome) in places.into_iter().zip(outcome?) {
             if let (InsertOutcome::Duplicate(id), Some(stored)) = (outcome, stored_ids.get_mut(place)) {
                 *stored = Some(id);
@@ -82,7 +83,10 @@ impl Engine {
         let parsed = tokio::task::spawn_blocking(move || parse_all(&parser, documents))
             .await
             .map_err(|_| EngineError::Stopped)??;
-        let texts = parsed.iter().flat_map(|parsed| embed_texts(&self.embedded_keys, parsed)).collect();
+        let texts = parsed
+            .iter()
+            .flat_map(|parsed| embed_texts(&self.embedded_keys, parsed))
+            .collect();
         let mut vectors = self.embed_passages(texts).await?.into_iter();
         Ok(parsed
             .into_iter()
@@ -106,10 +110,19 @@ impl Engine {
 fn parse_all(parser: &NodeParser, documents: Vec<Document>) -> Result<Vec<ParsedDocument>, ParseNodes> {
     documents
         .into_iter()
-        .map(|document| Ok(ParsedDocument { nodes: parser.parse(&document)?, document }))
+        .map(|document| {
+            Ok(ParsedDocument {
+                nodes: parser.parse(&document)?,
+                document,
+            })
+        })
         .collect()
 }
 
 fn embed_texts(keys: &EmbeddedKeys, parsed: &ParsedDocument) -> Vec<String> {
-    parsed.nodes.iter().map(|node| keys.embed_text(&parsed.document.metadata, &node.text)).collect()
+    parsed
+        .nodes
+        .iter()
+        .map(|node| keys.embed_text(&parsed.document.metadata, &node.text))
+        .collect()
 }

@@ -51,7 +51,8 @@ impl Engine {
     ) -> Result<Vec<RetrievedNode>, EngineError> {
         let started = Instant::now();
         let found = self.retrieve_uncounted(name, request).await;
-        self.metrics.observe_store(StoreOperation::Query, found.is_ok(), started.elapsed());
+        self.metrics
+            .observe_store(StoreOperation::Query, found.is_ok(), started.elapsed());
         if let Ok(found) = &found {
             self.metrics.observe_results(found);
         }
@@ -69,7 +70,12 @@ impl Engine {
         if request.query.trim().is_empty() {
             return Err(EngineError::ReadQuery);
         }
-        let RetrieveRequest { query, max_node_count, filter, mode } = request;
+        let RetrieveRequest {
+            query,
+            max_node_count,
+            filter,
+            mode,
+        } = request;
         let embedding = match mode {
             RetrievalMode::Lexical => None,
             RetrievalMode::Hybrid | RetrievalMode::Dense => Some(self.queries.embed(&query).await?),
@@ -78,7 +84,13 @@ impl Engine {
             RetrievalMode::Hybrid => self.retrieval.candidates.max(max_node_count),
             RetrievalMode::Dense | RetrievalMode::Lexical => max_node_count,
         };
-        let search = SearchRequest { mode, embedding, query, limit, filter };
+        let search = SearchRequest {
+            mode,
+            embedding,
+            query,
+            limit,
+            filter,
+        };
         let mut attempt = 1;
         loop {
             let candidates = self.store.search(name, search.clone()).await?;
@@ -107,7 +119,12 @@ impl Engine {
         let mut by_key: HashMap<NodeKey, StoredNode> = nodes.into_iter().map(|node| (node.key, node)).collect();
         Ok(ranked
             .into_iter()
-            .filter_map(|hit| Some(RetrievedNode { node: by_key.remove(&hit.node)?, hit }))
+            .filter_map(|hit| {
+                Some(RetrievedNode {
+                    node: by_key.remove(&hit.node)?,
+                    hit,
+                })
+            })
             .collect())
     }
 }

@@ -64,17 +64,32 @@ pub(super) async fn list(
     let parameters = QueryParameters::new(parameters);
     let mut errors = ValidationErrors::default();
     let any = u64::MAX;
-    let limit = parameters.integer(&mut errors, "limit", DEFAULT_LIMIT, Bounds { least: 1, most: MAX_LIMIT });
+    let limit = parameters.integer(
+        &mut errors,
+        "limit",
+        DEFAULT_LIMIT,
+        Bounds {
+            least: 1,
+            most: MAX_LIMIT,
+        },
+    );
     let offset = parameters.integer(&mut errors, "offset", 0, Bounds { least: 0, most: any });
-    let length =
-        parameters.integer(&mut errors, "max_text_length", DEFAULT_TEXT_LENGTH, Bounds { least: 1, most: any });
+    let length = parameters.integer(
+        &mut errors,
+        "max_text_length",
+        DEFAULT_TEXT_LENGTH,
+        Bounds { least: 1, most: any },
+    );
     let views = [("nodes", View::Nodes), ("documents", View::Documents)];
     let view = parameters.choice(&mut errors, "view", View::Nodes, &views);
     let values = limit.zip(offset).zip(length).zip(view);
     let (((limit, offset), length), view) = errors.into_result(values)?;
     let filter = filter_from_text(parameters.text("metadata_filter"))?;
     let max_characters = usize::try_from(length).unwrap_or(usize::MAX);
-    let request = ListRequest { page: Page { offset, limit }, filter };
+    let request = ListRequest {
+        page: Page { offset, limit },
+        filter,
+    };
     let engine = state.engine()?;
     let listed = list_view(engine, &name, request.clone(), view, max_characters).await;
     let response = match (listed, decoded_again(&name)) {
@@ -103,7 +118,10 @@ pub(super) async fn update(
     let documents = errors.into_result(documents)?;
     let result = state.engine()?.update_documents(&name, documents).await?;
     let echo = |documents: Vec<rag_core::document::Document>| {
-        documents.into_iter().map(|document| WireDocument::echo(&document.id.clone(), document)).collect()
+        documents
+            .into_iter()
+            .map(|document| WireDocument::echo(&document.id.clone(), document))
+            .collect()
     };
     Ok(Json(UpdateResponse {
         updated_documents: echo(result.updated),
@@ -138,7 +156,10 @@ pub(super) async fn remove(
     let was_there = state.engine()?.delete_documents(&name, wanted).await?;
     let (deleted, not_found): (Vec<_>, Vec<_>) = ids.into_iter().zip(was_there).partition(|(_, was_there)| *was_there);
     let ids_of = |pairs: Vec<(String, bool)>| pairs.into_iter().map(|(id, _)| id).collect();
-    Ok(Json(DeleteResponse { deleted_doc_ids: ids_of(deleted), not_found_doc_ids: ids_of(not_found) }))
+    Ok(Json(DeleteResponse {
+        deleted_doc_ids: ids_of(deleted),
+        not_found_doc_ids: ids_of(not_found),
+    }))
 }
 
 async fn list_view(
@@ -151,26 +172,40 @@ async fn list_view(
     let (documents, total_items): (Vec<WireDocument>, u64) = match view {
         View::Nodes => {
             let page = engine.list_nodes(name, request).await?;
-            let listed = page.nodes.into_iter().map(|node| WireDocument::of_node(node, max_characters));
+            let listed = page
+                .nodes
+                .into_iter()
+                .map(|node| WireDocument::of_node(node, max_characters));
             (listed.collect(), page.total)
         }
         View::Documents => {
             let page = engine.list_documents(name, request).await?;
-            let listed = page.documents.into_iter().map(|stored| WireDocument::of_document(stored, max_characters));
+            let listed = page
+                .documents
+                .into_iter()
+                .map(|stored| WireDocument::of_document(stored, max_characters));
             (listed.collect(), page.total)
         }
     };
-    Ok(ListResponse { count: documents.len(), documents, total_items })
+    Ok(ListResponse {
+        count: documents.len(),
+        documents,
+        total_items,
+    })
 }
 
 fn filter_from_text(text: Option<&str>) -> Result<Option<Filter>, Problem> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     let value: Value = serde_json::from_str(text)
         .map_err(|_| Problem::bad_request("Invalid metadata filter format. Must be a valid JSON string."))?;
     match value {
         Value::Null => Ok(None),
         Value::Object(object) => filter(&object),
-        _ => Err(Problem::bad_request("Invalid metadata filter format. Must be a JSON object.")),
+        _ => Err(Problem::bad_request(
+            "Invalid metadata filter format. Must be a JSON object.",
+        )),
     }
 }
 
@@ -183,5 +218,7 @@ pub(super) fn filter(object: &serde_json::Map<String, Value>) -> Result<Option<F
 
 fn decoded_again(name: &IndexName) -> Option<IndexName> {
     let decoded = percent_encoding::percent_decode_str(name.as_str()).decode_utf8().ok()?;
-    IndexName::try_from(decoded.as_ref()).ok().filter(|decoded| decoded != name)
+    IndexName::try_from(decoded.as_ref())
+        .ok()
+        .filter(|decoded| decoded != name)
 }

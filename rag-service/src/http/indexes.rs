@@ -20,5 +20,7 @@ pub(super) async fn remove(
     IndexPath(name): IndexPath,
 ) -> Result<Json<Message>, Problem> {
     state.engine()?.delete_index(&name).await?;
-    Ok(Json(Message { message: format!("Successfully deleted index {name}.") }))
+    Ok(Json(Message {
+        message: format!("Successfully deleted index {name}."),
+    }))
 }

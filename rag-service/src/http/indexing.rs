@@ -28,7 +28,12 @@ pub(super) async fn create(
     let documents = documents(&object, &mut errors, &state.limits, |_, document| document);
     let (name, documents) = errors.into_result(name.zip(documents))?;
     let ids = state.engine()?.index_documents(&name, documents.clone()).await?;
-    Ok(Json(ids.iter().zip(documents).map(|(id, document)| WireDocument::echo(id, document)).collect()))
+    Ok(Json(
+        ids.iter()
+            .zip(documents)
+            .map(|(id, document)| WireDocument::echo(id, document))
+            .collect(),
+    ))
 }
 
 /// The `index_name` of a body.
@@ -39,7 +44,12 @@ pub(super) fn index_name(object: &Map<String, Value>, errors: &mut ValidationErr
     match IndexName::try_from(name.as_str()) {
         Ok(name) => Some(name),
         Err(error) => {
-            errors.push("value_error", &location.key("index_name"), &format!("Value error, {error}"), value);
+            errors.push(
+                "value_error",
+                &location.key("index_name"),
+                &format!("Value error, {error}"),
+                value,
+            );
             None
         }
     }
@@ -62,7 +72,9 @@ pub(super) fn documents(
             items.len()
         );
         let context = json!({"field_type": "List", "max_length": limits.max_documents, "actual_length": items.len()});
-        errors.push_with("too_long", &location, &message, &Value::Null, context);
+        errors
+            .push("too_long", &location, &message, &Value::Null)
+            .context(context);
         return None;
     }
     let documents: Vec<Option<Document>> = items
@@ -98,7 +110,9 @@ fn document(
     };
     let id = match object.get("doc_id") {
         None => Some(None),
-        Some(value) => errors.string(value, &location.key("doc_id")).map(|id| Some(DocumentId::from(id))),
+        Some(value) => errors
+            .string(value, &location.key("doc_id"))
+            .map(|id| Some(DocumentId::from(id))),
     };
     let document = Document::new(text?, metadata?);
     Some(identify(id?, document))
@@ -114,9 +128,15 @@ fn metadata_fits(
     let bytes = metadata.json_bytes();
     let depth = metadata.depth();
     let problem = if bytes > limits.max_metadata_bytes {
-        format!("metadata is {bytes} bytes long where RAG_MAX_METADATA_BYTES allows {}", limits.max_metadata_bytes)
+        format!(
+            "metadata is {bytes} bytes long where RAG_MAX_METADATA_BYTES allows {}",
+            limits.max_metadata_bytes
+        )
     } else if depth > limits.max_metadata_depth {
-        format!("metadata nests {depth} deep where RAG_MAX_METADATA_DEPTH allows {}", limits.max_metadata_depth)
+        format!(
+            "metadata nests {depth} deep where RAG_MAX_METADATA_DEPTH allows {}",
+            limits.max_metadata_depth
+        )
     } else {
         return true;
     };

@@ -18,7 +18,9 @@ pub(super) async fn count_request(State(state): State<AppState>, request: Reques
     let started = Instant::now();
     let _running = state.metrics.start_request();
     let response = next.run(request).await;
-    state.metrics.observe_request(!response.status().is_server_error(), started.elapsed());
+    state
+        .metrics
+        .observe_request(!response.status().is_server_error(), started.elapsed());
     response
 }
 
@@ -30,23 +32,37 @@ pub(super) async fn count_operation(
 ) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
-    if !matches!(response.status(), StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE) {
-        state.metrics.observe_operation(operation, response.status().is_success(), started.elapsed());
+    if !matches!(
+        response.status(),
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE
+    ) {
+        state
+            .metrics
+            .observe_operation(operation, response.status().is_success(), started.elapsed());
     }
     response
 }
 
 /// Serves a bounded number of requests at a time and tells the others to come back.
 pub(super) async fn admit(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = state.admission.try_acquire() else { return Problem::too_many_requests().into_response() };
+    let Ok(_permit) = state.admission.try_acquire() else {
+        return Problem::too_many_requests().into_response();
+    };
     next.run(request).await
 }
 
 /// Gives the request a span with its id, and writes one line when it is done.
 pub(super) async fn log_request(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok())
+        .unwrap_or_default();
     let id = id.to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str);
     let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);
     let started = Instant::now();
     let is_probe = matches!(route, "/health" | "/ready" | "/metrics");

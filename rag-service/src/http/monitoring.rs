@@ -33,7 +33,10 @@ struct UnavailableIndex {
 
 /// The process lives.
 pub(super) async fn health() -> Json<Health> {
-    Json(Health { status: "Healthy", detail: None })
+    Json(Health {
+        status: "Healthy",
+        detail: None,
+    })
 }
 
 /// The model is warm and every index was found. An index that cannot be served is named and keeps nobody waiting.
@@ -43,12 +46,18 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Response, Pro
         .iter()
         .filter_map(|(name, state)| match state {
             IndexState::Available => None,
-            IndexState::Unavailable(reason) => {
-                Some(UnavailableIndex { name: name.to_string(), reason: reason.clone() })
-            }
+            IndexState::Unavailable(reason) => Some(UnavailableIndex {
+                name: name.to_string(),
+                reason: reason.clone(),
+            }),
         })
         .collect();
-    Ok(Json(Ready { status: "Ready", indexes: states.len(), unavailable }).into_response())
+    Ok(Json(Ready {
+        status: "Ready",
+        indexes: states.len(),
+        unavailable,
+    })
+    .into_response())
 }
 
 /// All metrics as OpenMetrics text.
@@ -57,7 +66,10 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, P
         Ok(text) => Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response()),
         Err(error) => {
             tracing::error!(%error, "metrics could not be encoded");
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Metrics could not be encoded."))
+            Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Metrics could not be encoded.",
+            ))
         }
     }
 }

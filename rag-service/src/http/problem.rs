@@ -37,12 +37,20 @@ struct ServerFault(Value);
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: Value::String(detail.into()), retry_after_seconds: None }
+        Self {
+            status,
+            detail: Value::String(detail.into()),
+            retry_after_seconds: None,
+        }
     }
 
     /// The request does not have the right shape; `errors` say where.
     pub(super) fn invalid(errors: Vec<Value>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Value::Array(errors), retry_after_seconds: None }
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            detail: Value::Array(errors),
+            retry_after_seconds: None,
+        }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -50,18 +58,27 @@ impl Problem {
     }
 
     pub(super) fn starting() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is starting. GET /ready says when it is done.")
-            .retry_after(RETRY_AFTER_SECONDS)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The service is starting. GET /ready says when it is done.",
+        )
+        .retry_after(RETRY_AFTER_SECONDS)
     }
 
     pub(super) fn too_many_requests() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being served. Try again shortly.")
-            .retry_after(RETRY_AFTER_SECONDS)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many requests are being served. Try again shortly.",
+        )
+        .retry_after(RETRY_AFTER_SECONDS)
     }
 
     /// Something here is broken. What it is goes to the log.
     fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred. The log tells more under this request id.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "An internal error occurred. The log tells more under this request id.",
+        )
     }
 
     fn retry_after(mut self, seconds: u64) -> Self {
@@ -73,12 +90,22 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let fault = self.status.is_server_error().then(|| ServerFault(self.detail.clone()));
-        let mut response = (self.status, Json(Body { detail: self.detail, request_id: None })).into_response();
+        let mut response = (
+            self.status,
+            Json(Body {
+                detail: self.detail,
+                request_id: None,
+            }),
+        )
+            .into_response();
         if let Some(fault) = fault {
             response.extensions_mut().insert(fault);
         }
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -95,7 +122,10 @@ impl From<EngineError> for Problem {
             EngineError::ReadQuery => Self::bad_request("Query string cannot be empty."),
             EngineError::ReadVector(_) => {
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "embedding failed");
-                Self::new(StatusCode::BAD_GATEWAY, "The embedding model returned an unusable vector.")
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "The embedding model returned an unusable vector.",
+                )
             }
             EngineError::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is shutting down."),
         }
@@ -105,9 +135,7 @@ impl From<EngineError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::FindIndex(name) => {
-                Self::new(StatusCode::NOT_FOUND, format!("No such index: '{name}' exists."))
-            }
+            StoreError::FindIndex(name) => Self::new(StatusCode::NOT_FOUND, format!("No such index: '{name}' exists.")),
             StoreError::CreateIndex(name) => Self::new(
                 StatusCode::CONFLICT,
                 format!("Index '{name}' already exists. Use a different name or delete the existing index first."),
@@ -117,9 +145,7 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, sentence(&error)).retry_after(RETRY_AFTER_SECONDS)
             }
             StoreError::ResolvePath { .. } | StoreError::ReadSnapshot { .. } => Self::bad_request(sentence(&error)),
-            StoreError::FindSnapshot(path) => {
-                Self::new(StatusCode::NOT_FOUND, format!("Path does not exist: {path}"))
-            }
+            StoreError::FindSnapshot(path) => Self::new(StatusCode::NOT_FOUND, format!("Path does not exist: {path}")),
             StoreError::MatchDimension { .. } | StoreError::Run(_) => {
                 tracing::error!(%error, cause = ?error_source(&error), "the store failed");
                 Self::internal()
@@ -131,10 +157,11 @@ impl From<StoreError> for Problem {
 impl From<EmbedError> for Problem {
     fn from(error: EmbedError) -> Self {
         match error {
-            EmbedError::QueueFull { retry_after } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "The embedding queue is full. Try again shortly.")
-                    .retry_after(retry_after.as_secs().max(RETRY_AFTER_SECONDS))
-            }
+            EmbedError::QueueFull { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "The embedding queue is full. Try again shortly.",
+            )
+            .retry_after(retry_after.as_secs().max(RETRY_AFTER_SECONDS)),
             other => {
                 tracing::error!(error = %other, cause = ?std::error::Error::source(&other), "embedding failed");
                 Self::internal()
@@ -153,14 +180,24 @@ pub(super) async fn method_not_allowed() -> Problem {
 
 /// Puts the request's id into the body of a server error: all that it says about the cause, which the log knows.
 pub(super) fn with_request_id(mut response: Response, id: &str) -> Response {
-    let Some(ServerFault(detail)) = response.extensions_mut().remove::<ServerFault>() else { return response };
-    let body = Json(Body { detail, request_id: Some(id.to_owned()) }).into_response().into_body();
+    let Some(ServerFault(detail)) = response.extensions_mut().remove::<ServerFault>() else {
+        return response;
+    };
+    let body = Json(Body {
+        detail,
+        request_id: Some(id.to_owned()),
+    })
+    .into_response()
+    .into_body();
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, body)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that the panic layer asks for")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that the panic layer asks for"
+)]
 pub(super) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()

@@ -18,8 +18,11 @@ use super::wire::NodeWithScore;
 use crate::engine::RetrieveRequest;
 
 const DEFAULT_NODE_COUNT: u64 = 5;
-const MODES: [(&str, RetrievalMode); 3] =
-    [("hybrid", RetrievalMode::Hybrid), ("dense", RetrievalMode::Dense), ("lexical", RetrievalMode::Lexical)];
+const MODES: [(&str, RetrievalMode); 3] = [
+    ("hybrid", RetrievalMode::Hybrid),
+    ("dense", RetrievalMode::Dense),
+    ("lexical", RetrievalMode::Lexical),
+];
 
 #[derive(Serialize)]
 pub(super) struct RetrieveResponse {
@@ -65,7 +68,11 @@ pub(super) async fn retrieve(
     };
     let found = state.engine()?.retrieve(&name, request).await?;
     let results: Vec<NodeWithScore> = found.into_iter().map(NodeWithScore::from).collect();
-    Ok(Json(RetrieveResponse { query, count: results.len(), results }))
+    Ok(Json(RetrieveResponse {
+        query,
+        count: results.len(),
+        results,
+    }))
 }
 
 fn fits(query: &str, most: usize, errors: &mut ValidationErrors) -> bool {
@@ -74,6 +81,13 @@ fn fits(query: &str, most: usize, errors: &mut ValidationErrors) -> bool {
     }
     let message = format!("String should have at most {most} characters");
     let context = serde_json::json!({"max_length": most});
-    errors.push_with("string_too_long", &Location::body().key("query"), &message, &Value::String(query.to_owned()), context);
+    errors
+        .push(
+            "string_too_long",
+            &Location::body().key("query"),
+            &message,
+            &Value::String(query.to_owned()),
+        )
+        .context(context);
     false
 }

@@ -20,7 +20,9 @@ pub(super) async fn persist(
 ) -> Result<Json<Message>, Problem> {
     let path = QueryParameters::new(parameters).text("path").map(ToOwned::to_owned);
     let target = state.engine()?.persist(&name, path).await?;
-    Ok(Json(Message { message: format!("Successfully persisted index {name} to {target}.") }))
+    Ok(Json(Message {
+        message: format!("Successfully persisted index {name} to {target}."),
+    }))
 }
 
 /// Restores an index from a snapshot below the persist root.
@@ -35,5 +37,7 @@ pub(super) async fn load(
     let overwrite = errors.into_result(overwrite)?;
     let path = parameters.text("path").map(ToOwned::to_owned);
     let source = state.engine()?.load(&name, LoadRequest { path, overwrite }).await?;
-    Ok(Json(Message { message: format!("Successfully loaded index {name} from {source}.") }))
+    Ok(Json(Message {
+        message: format!("Successfully loaded index {name} from {source}."),
+    }))
 }

@@ -35,7 +35,13 @@ impl AppState {
     /// State of a server that is not ready until [`Readiness::open`].
     pub fn new(readiness: Readiness, metrics: Arc<Metrics>, limits: LimitsConfig, max_top_k: usize) -> Self {
         let admission = Arc::new(Semaphore::new(limits.max_concurrent_requests));
-        Self { readiness, metrics, limits: Arc::new(limits), max_top_k, admission }
+        Self {
+            readiness,
+            metrics,
+            limits: Arc::new(limits),
+            max_top_k,
+            admission,
+        }
     }
 
     pub(super) fn engine(&self) -> Result<&Arc<Engine>, Problem> {

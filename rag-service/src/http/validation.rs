@@ -19,6 +19,18 @@ const MAX_ECHO_BYTES: usize = 2048;
 #[derive(Default)]
 pub(super) struct ValidationErrors(Vec<Value>);
 
+/// The error noted last, to which more can be added.
+pub(super) struct Noted<'errors>(Option<&'errors mut Value>);
+
+impl Noted<'_> {
+    /// Adds the bound that was broken, or whatever else pydantic puts under `ctx`.
+    pub(super) fn context(self, context: Value) {
+        if let Some(Value::Object(error)) = self.0 {
+            error.insert("ctx".to_owned(), context);
+        }
+    }
+}
+
 /// Where in the request something is: `["body", "documents", 0, "text"]`.
 #[derive(Clone)]
 pub(super) struct Location(Vec<Value>);
@@ -49,13 +61,10 @@ impl Location {
 
 impl ValidationErrors {
     /// Notes an error.
-    pub(super) fn push(&mut self, kind: &str, location: &Location, message: &str, input: &Value) {
-        self.0.push(json!({"type": kind, "loc": location.0, "msg": message, "input": echo(input)}));
-    }
-
-    /// Notes an error with the bound it broke.
-    pub(super) fn push_with(&mut self, kind: &str, location: &Location, message: &str, input: &Value, context: Value) {
-        self.0.push(json!({"type": kind, "loc": location.0, "msg": message, "input": echo(input), "ctx": context}));
+    pub(super) fn push(&mut self, kind: &str, location: &Location, message: &str, input: &Value) -> Noted<'_> {
+        self.0
+            .push(json!({"type": kind, "loc": location.0, "msg": message, "input": echo(input)}));
+        Noted(self.0.last_mut())
     }
 
     /// The value, unless an error was noted.
@@ -75,7 +84,12 @@ impl ValidationErrors {
     ) -> Option<&'a Value> {
         let value = object.get(key);
         if value.is_none() {
-            self.push("missing", &location.key(key), "Field required", &Value::Object(object.clone()));
+            self.push(
+                "missing",
+                &location.key(key),
+                "Field required",
+                &Value::Object(object.clone()),
+            );
         }
         value
     }
@@ -139,12 +153,14 @@ impl ValidationErrors {
     fn bounded(&mut self, number: i128, input: &Value, location: &Location, bounds: Bounds) -> Option<u64> {
         if number < i128::from(bounds.least) {
             let message = format!("Input should be greater than or equal to {}", bounds.least);
-            self.push_with("greater_than_equal", location, &message, input, json!({"ge": bounds.least}));
+            self.push("greater_than_equal", location, &message, input)
+                .context(json!({"ge": bounds.least}));
             return None;
         }
         if number > i128::from(bounds.most) {
             let message = format!("Input should be less than or equal to {}", bounds.most);
-            self.push_with("less_than_equal", location, &message, input, json!({"le": bounds.most}));
+            self.push("less_than_equal", location, &message, input)
+                .context(json!({"le": bounds.most}));
             return None;
         }
         u64::try_from(number).ok()
@@ -152,7 +168,9 @@ impl ValidationErrors {
 
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&mut self, value: &Value, location: &Location, choices: &[(&str, T)]) -> Option<T> {
-        let chosen = value.as_str().and_then(|text| choices.iter().find(|(word, _)| *word == text));
+        let chosen = value
+            .as_str()
+            .and_then(|text| choices.iter().find(|(word, _)| *word == text));
         if let Some((_, chosen)) = chosen {
             return Some(*chosen);
         }
@@ -162,7 +180,8 @@ impl ValidationErrors {
             _ => words.concat(),
         };
         let message = format!("Input should be {expected}");
-        self.push_with("literal_error", location, &message, value, json!({"expected": expected}));
+        self.push("literal_error", location, &message, value)
+            .context(json!({"expected": expected}));
         None
     }
 }
@@ -181,7 +200,9 @@ fn whole_number(number: &serde_json::Number) -> Option<i128> {
     if let Some(number) = number.as_u64() {
         return Some(i128::from(number));
     }
-    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
+    let float = number
+        .as_f64()
+        .filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
     let whole = float as i64;
     Some(i128::from(whole))
@@ -194,5 +215,9 @@ fn echo(input: &Value) -> Value {
         return input.clone();
     }
     let end = text.floor_char_boundary(MAX_ECHO_BYTES);
-    Value::String(format!("{}… ({} bytes in all)", text.get(..end).unwrap_or_default(), text.len()))
+    Value::String(format!(
+        "{}… ({} bytes in all)",
+        text.get(..end).unwrap_or_default(),
+        text.len()
+    ))
 }

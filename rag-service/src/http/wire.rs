@@ -34,7 +34,13 @@ impl WireDocument {
     pub(super) fn of_node(node: StoredNode, max_characters: usize) -> Self {
         let hash_value = Some(listed_hash(&node.text, &node.metadata));
         let (text, is_truncated) = cut(node.text, max_characters);
-        Self { doc_id: node.document_id.to_string(), text, metadata: node.metadata, hash_value, is_truncated }
+        Self {
+            doc_id: node.document_id.to_string(),
+            text,
+            metadata: node.metadata,
+            hash_value,
+            is_truncated,
+        }
     }
 
     /// A listed document, its text cut to `max_characters`.

@@ -10,8 +10,9 @@ use prometheus_client::registry::{Metric, Registry};
 
 use super::{EmbeddingLabels, Operation, RebuildLabels, SearchModeLabels, StatusLabels, StoreLabels};
 
-const LATENCY: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const LATENCY: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
 const STORE_LATENCY: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const RESULT_COUNTS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 300.0];
 const LOW_SCORES: &[f64] = &[0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
@@ -77,7 +78,12 @@ impl Registered {
         let mut registry = Registry::default();
         let registrar = &mut registry;
         Self {
-            running: register(registrar, "num_requests_running", "Requests being served", Gauge::default()),
+            running: register(
+                registrar,
+                "num_requests_running",
+                "Requests being served",
+                Gauge::default(),
+            ),
             all_requests: route(registrar, "e2e_request", "all tracked routes"),
             embedding_latency: register(
                 registrar,
@@ -109,12 +115,32 @@ impl Registered {
                 "Vector and lexical indexes rebuilt from the documents",
                 Family::default(),
             ),
-            result_count: histogram(registrar, "rag_retrieve_result_count", "Passages returned", RESULT_COUNTS),
-            lowest_score: histogram(registrar, "rag_lowest_source_score", "Lowest score returned", LOW_SCORES),
+            result_count: histogram(
+                registrar,
+                "rag_retrieve_result_count",
+                "Passages returned",
+                RESULT_COUNTS,
+            ),
+            lowest_score: histogram(
+                registrar,
+                "rag_lowest_source_score",
+                "Lowest score returned",
+                LOW_SCORES,
+            ),
             average_score: histogram(registrar, "rag_avg_source_score", "Mean score returned", LOW_SCORES),
             top_score: histogram(registrar, "rag_hybrid_top_score", "Highest score returned", HIGH_SCORES),
-            median_score: histogram(registrar, "rag_hybrid_median_score", "Median score returned", HIGH_SCORES),
-            score_spread: histogram(registrar, "rag_hybrid_score_spread", "Highest less lowest score", SPREADS),
+            median_score: histogram(
+                registrar,
+                "rag_hybrid_median_score",
+                "Median score returned",
+                HIGH_SCORES,
+            ),
+            score_spread: histogram(
+                registrar,
+                "rag_hybrid_score_spread",
+                "Highest less lowest score",
+                SPREADS,
+            ),
             dense_candidates: histogram(
                 registrar,
                 "rag_hybrid_dense_candidates",
@@ -127,7 +153,12 @@ impl Registered {
                 "Hits of word search before fusion",
                 CANDIDATES,
             ),
-            overlap: histogram(registrar, "rag_hybrid_overlap_count", "Results found by both searches", SOURCES),
+            overlap: histogram(
+                registrar,
+                "rag_hybrid_overlap_count",
+                "Results found by both searches",
+                SOURCES,
+            ),
             dense_only: histogram(
                 registrar,
                 "rag_hybrid_dense_only_count",
@@ -143,7 +174,11 @@ impl Registered {
             index: route(registrar, "rag_index", "POST /index"),
             list_indexes: route(registrar, "rag_indexes", "GET /indexes"),
             list_documents: route(registrar, "rag_indexes_document", "GET /indexes/{name}/documents"),
-            update_documents: route(registrar, "rag_indexes_update_document", "POST /indexes/{name}/documents"),
+            update_documents: route(
+                registrar,
+                "rag_indexes_update_document",
+                "POST /indexes/{name}/documents",
+            ),
             delete_documents: route(
                 registrar,
                 "rag_indexes_delete_document",
@@ -183,7 +218,11 @@ fn histogram(registry: &mut Registry, name: &str, help: &str, buckets: &'static 
 
 fn route(registry: &mut Registry, prefix: &str, route: &str) -> RouteMetrics {
     // The sum over all routes is the one that does not say "requests".
-    let requests = if prefix == "e2e_request" { prefix.to_owned() } else { format!("{prefix}_requests") };
+    let requests = if prefix == "e2e_request" {
+        prefix.to_owned()
+    } else {
+        format!("{prefix}_requests")
+    };
     RouteMetrics {
         latency: register(
             registry,

@@ -54,7 +54,14 @@ impl DenseIndex {
     fn from_vectors(vectors: FlatVectors) -> Self {
         let dimension = vectors.dimension();
         let live = vectors.keys().collect();
-        Self { dimension, state: RwLock::new(State { vectors, live, mask: None }) }
+        Self {
+            dimension,
+            state: RwLock::new(State {
+                vectors,
+                live,
+                mask: None,
+            }),
+        }
     }
 
     /// Number of vectors that can be found.
@@ -81,11 +88,7 @@ impl DenseIndex {
     /// # Errors
     /// When a vector has the wrong dimension, keys do not ascend, or FAISS fails; some of the change may then have been
     /// applied, and the index must be rebuilt.
-    pub fn apply<'a>(
-        &self,
-        added: impl IntoIterator<Item = (u64, &'a [f32])>,
-        removed: &[u64],
-    ) -> Result<(), Fault> {
+    pub fn apply<'a>(&self, added: impl IntoIterator<Item = (u64, &'a [f32])>, removed: &[u64]) -> Result<(), Fault> {
         let mut keys = Vec::new();
         let mut components = Vec::new();
         for (key, vector) in added {
@@ -113,12 +116,7 @@ impl DenseIndex {
     ///
     /// # Errors
     /// When the query has the wrong dimension or FAISS fails.
-    pub fn search(
-        &self,
-        query: &Embedding,
-        limit: usize,
-        allowed: Option<&RoaringTreemap>,
-    ) -> Result<Vec<Hit>, Fault> {
+    pub fn search(&self, query: &Embedding, limit: usize, allowed: Option<&RoaringTreemap>) -> Result<Vec<Hit>, Fault> {
         if query.dimension() != self.dimension {
             return Err(Fault::UseDense(format!(
                 "the query has {} components where the index has {}",
@@ -134,10 +132,17 @@ impl DenseIndex {
             return Ok(Vec::new());
         }
         let filter_mask = filtered.as_ref().map(KeyMask::of);
-        let found = state.vectors.search(query.as_slice(), limit, filter_mask.as_ref().or(state.mask.as_ref()))?;
+        let found = state
+            .vectors
+            .search(query.as_slice(), limit, filter_mask.as_ref().or(state.mask.as_ref()))?;
         drop(state);
-        let mut hits: Vec<Hit> =
-            found.into_iter().map(|(key, score)| Hit { node: NodeKey(key), score }).collect();
+        let mut hits: Vec<Hit> = found
+            .into_iter()
+            .map(|(key, score)| Hit {
+                node: NodeKey(key),
+                score,
+            })
+            .collect();
         hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.node.cmp(&right.node)));
         Ok(hits)
     }
@@ -210,7 +215,10 @@ mod tests {
         let angles: Vec<f32> = (0_u8..100).map(|step| f32::from(step) / 100.0).collect();
         let index = index_of(&angles);
         let allowed = RoaringTreemap::from_iter([1, 2, 50, 500]);
-        assert_eq!(keys(&index.search(&query(0.0), 10, Some(&allowed)).unwrap()), [1, 2, 50]);
+        assert_eq!(
+            keys(&index.search(&query(0.0), 10, Some(&allowed)).unwrap()),
+            [1, 2, 50]
+        );
     }
 
     #[test]
@@ -218,11 +226,21 @@ mod tests {
         let index = index_of(&[0.0]);
         assert!(index.apply([(2, [1.0_f32].as_slice())], &[]).is_err());
         assert!(index.apply([(1, unit(0.0).as_slice())], &[]).is_err());
-        assert!(index.search(&Embedding::normalised(vec![1.0]).unwrap(), 1, None).is_err());
+        assert!(
+            index
+                .search(&Embedding::normalised(vec![1.0]).unwrap(), 1, None)
+                .is_err()
+        );
     }
 
     #[test]
     fn an_empty_index_finds_nothing() {
-        assert!(DenseIndex::empty(2).unwrap().search(&query(0.0), 3, None).unwrap().is_empty());
+        assert!(
+            DenseIndex::empty(2)
+                .unwrap()
+                .search(&query(0.0), 3, None)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -78,7 +78,9 @@ impl EmbeddedStore {
     /// # Errors
     /// When the directory is locked by another process, lies on a network file system, or cannot be used.
     pub fn open(settings: EmbeddedStoreSettings, observer: Arc<dyn StoreObserver>) -> Result<Self, OpenStore> {
-        Ok(Self { registry: Arc::new(Registry::open(settings, observer)?) })
+        Ok(Self {
+            registry: Arc::new(Registry::open(settings, observer)?),
+        })
     }
 
     /// Merges the lexical index of one index, so that its scores depend on the live texts alone.
@@ -130,7 +132,8 @@ impl DocumentStore for EmbeddedStore {
         documents: &[Document],
     ) -> Result<Vec<Option<DocumentId>>, StoreError> {
         let documents = documents.to_vec();
-        self.with_index(name, move |index| index.find_duplicates(&documents)).await
+        self.with_index(name, move |index| index.find_duplicates(&documents))
+            .await
     }
 
     async fn plan_update(&self, name: &IndexName, documents: &[Document]) -> Result<Vec<UpdateOutcome>, StoreError> {
@@ -170,7 +173,8 @@ impl DocumentStore for EmbeddedStore {
     }
 
     async fn list_nodes(&self, name: &IndexName, page: Page, filter: Option<Filter>) -> Result<NodePage, StoreError> {
-        self.with_index(name, move |index| index.list_nodes(page, filter.as_ref())).await
+        self.with_index(name, move |index| index.list_nodes(page, filter.as_ref()))
+            .await
     }
 
     async fn list_documents(
@@ -179,28 +183,43 @@ impl DocumentStore for EmbeddedStore {
         page: Page,
         filter: Option<Filter>,
     ) -> Result<DocumentPage, StoreError> {
-        self.with_index(name, move |index| index.list_documents(page, filter.as_ref())).await
+        self.with_index(name, move |index| index.list_documents(page, filter.as_ref()))
+            .await
     }
 
     async fn search(&self, name: &IndexName, request: SearchRequest) -> Result<Candidates, StoreError> {
-        let SearchRequest { mode, embedding, query, limit, filter } = request;
+        let SearchRequest {
+            mode,
+            embedding,
+            query,
+            limit,
+            filter,
+        } = request;
         let allowed: Option<Arc<RoaringTreemap>> = match filter {
             None => None,
-            Some(filter) => {
-                Some(Arc::new(self.with_index(name, move |index| index.matching_keys(&filter)).await?))
-            }
+            Some(filter) => Some(Arc::new(
+                self.with_index(name, move |index| index.matching_keys(&filter)).await?,
+            )),
         };
         let embedding = embedding.filter(|_| mode != RetrievalMode::Lexical);
         let allowed_for_dense = allowed.clone();
         let dense = async {
-            let Some(embedding) = embedding else { return Ok(Vec::new()) };
-            self.with_index(name, move |index| index.search_dense(&embedding, limit, allowed_for_dense.as_deref())).await
+            let Some(embedding) = embedding else {
+                return Ok(Vec::new());
+            };
+            self.with_index(name, move |index| {
+                index.search_dense(&embedding, limit, allowed_for_dense.as_deref())
+            })
+            .await
         };
         let lexical = async {
             if mode == RetrievalMode::Dense {
                 return Ok(Vec::new());
             }
-            self.with_index(name, move |index| index.search_lexical(&query, limit, allowed.as_deref())).await
+            self.with_index(name, move |index| {
+                index.search_lexical(&query, limit, allowed.as_deref())
+            })
+            .await
         };
         let (dense, lexical) = tokio::try_join!(dense, lexical)?;
         Ok(Candidates { dense, lexical })
@@ -212,7 +231,8 @@ impl DocumentStore for EmbeddedStore {
 
     async fn persist(&self, name: &IndexName, path: Option<String>) -> Result<String, StoreError> {
         let name = name.clone();
-        self.blocking(move |registry| registry.persist(&name, path.as_deref())).await
+        self.blocking(move |registry| registry.persist(&name, path.as_deref()))
+            .await
     }
 
     async fn load(&self, name: &IndexName, request: LoadRequest) -> Result<String, StoreError> {

@@ -109,9 +109,7 @@ impl From<Fault> for StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStore {
     /// Another process owns the data directory.
-    #[error(
-        "data directory {0:?} is in use by another process; stop it, or set RAG_DATA_DIR to another directory"
-    )]
+    #[error("data directory {0:?} is in use by another process; stop it, or set RAG_DATA_DIR to another directory")]
     LockDirectory(PathBuf),
     /// The file system has no dependable locks.
     #[error(

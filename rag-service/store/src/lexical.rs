@@ -80,7 +80,12 @@ impl LexicalIndex {
         index.set_tokenizers(analysis::tokenizers());
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (_, fields) = schema();
-        Ok(Self { index, fields, reader, writer: Mutex::new(None) })
+        Ok(Self {
+            index,
+            fields,
+            reader,
+            writer: Mutex::new(None),
+        })
     }
 
     /// The version of the documents that the last commit reflects; `None` before the first.
@@ -136,7 +141,9 @@ impl LexicalIndex {
     /// # Errors
     /// When tantivy cannot read its files.
     pub fn search(&self, query: &str, limit: usize, allowed: Option<&RoaringTreemap>) -> Result<Vec<Hit>, Fault> {
-        let Some(query) = self.query(query)? else { return Ok(Vec::new()) };
+        let Some(query) = self.query(query)? else {
+            return Ok(Vec::new());
+        };
         let searcher = self.reader.searcher();
         let limit = limit.min(usize::try_from(searcher.num_docs()).unwrap_or(usize::MAX));
         if limit == 0 {
@@ -155,7 +162,10 @@ impl LexicalIndex {
         for (score, address) in found {
             let column = searcher.segment_reader(address.segment_ord).fast_fields().u64("key")?;
             if let Some(key) = column.first(address.doc_id) {
-                hits.push(Hit { node: NodeKey(key), score });
+                hits.push(Hit {
+                    node: NodeKey(key),
+                    score,
+                });
             }
         }
         hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.node.cmp(&right.node)));
@@ -172,7 +182,12 @@ impl LexicalIndex {
         self.reader.reload()?;
         self.with_writer(|writer| {
             let segments = self.index.searchable_segment_ids()?;
-            let has_deleted = self.reader.searcher().segment_readers().iter().any(|segment| segment.has_deletes());
+            let has_deleted = self
+                .reader
+                .searcher()
+                .segment_readers()
+                .iter()
+                .any(|segment| segment.has_deletes());
             if segments.len() > 1 || has_deleted {
                 writer.merge(&segments).wait()?;
             }
@@ -234,20 +249,24 @@ impl LexicalIndex {
             }
             for (word, count) in counts {
                 let term = TermQuery::new(Term::from_field_text(field, &word), IndexRecordOption::WithFreqs);
-                let clause: Box<dyn Query> =
-                    if count == 1 { Box::new(term) } else { Box::new(BoostQuery::new(Box::new(term), f32::from(count))) };
+                let clause: Box<dyn Query> = if count == 1 {
+                    Box::new(term)
+                } else {
+                    Box::new(BoostQuery::new(Box::new(term), f32::from(count)))
+                };
                 clauses.push((Occur::Should, clause));
             }
         }
         Ok((!clauses.is_empty()).then(|| BooleanQuery::new(clauses)))
     }
-
 }
 
 fn schema() -> (Schema, Fields) {
     let text = |analyser: &str| {
         TextOptions::default().set_indexing_options(
-            TextFieldIndexing::default().set_tokenizer(analyser).set_index_option(IndexRecordOption::WithFreqs),
+            TextFieldIndexing::default()
+                .set_tokenizer(analyser)
+                .set_index_option(IndexRecordOption::WithFreqs),
         )
     };
     let mut builder = Schema::builder();
@@ -262,18 +281,28 @@ mod tests {
     use super::*;
 
     fn version(sequence: u64) -> Version {
-        Version { epoch: "e".to_owned(), sequence }
+        Version {
+            epoch: "e".to_owned(),
+            sequence,
+        }
     }
 
     fn index_of(texts: &[(&str, TextKind)]) -> LexicalIndex {
         let index = LexicalIndex::in_memory().unwrap();
-        let entries = (1..).zip(texts).map(|(key, (text, kind))| LexicalEntry { key, text, kind: *kind });
+        let entries = (1..)
+            .zip(texts)
+            .map(|(key, (text, kind))| LexicalEntry { key, text, kind: *kind });
         index.apply(entries, [], &version(1)).unwrap();
         index
     }
 
     fn found(index: &LexicalIndex, query: &str) -> Vec<u64> {
-        index.search(query, 10, None).unwrap().iter().map(|hit| hit.node.0).collect()
+        index
+            .search(query, 10, None)
+            .unwrap()
+            .iter()
+            .map(|hit| hit.node.0)
+            .collect()
     }
 
     #[test]
@@ -307,7 +336,10 @@ mod tests {
         index.apply([], [2], &version(2)).unwrap();
         assert_eq!(found(&index, "alpha gamma"), [1]);
         index.merge().unwrap();
-        assert_eq!(index.search("alpha", 5, None).unwrap(), fresh.search("alpha", 5, None).unwrap());
+        assert_eq!(
+            index.search("alpha", 5, None).unwrap(),
+            fresh.search("alpha", 5, None).unwrap()
+        );
         assert_eq!(index.version().unwrap(), Some(version(2)));
         assert_eq!(index.live_keys().unwrap(), RoaringTreemap::from_iter([1]));
     }

@@ -190,18 +190,12 @@ pub trait DocumentStore: Send + Sync {
     async fn plan_update(&self, name: &IndexName, documents: &[Document]) -> Result<Vec<UpdateOutcome>, StoreError>;
 
     /// Stores documents, creating the index when there is none.
-    async fn insert(
-        &self,
-        name: &IndexName,
-        documents: Vec<IndexedDocument>,
-    ) -> Result<Vec<InsertOutcome>, StoreError>;
+    async fn insert(&self, name: &IndexName, documents: Vec<IndexedDocument>)
+    -> Result<Vec<InsertOutcome>, StoreError>;
 
     /// Replaces documents by id.
-    async fn update(
-        &self,
-        name: &IndexName,
-        documents: Vec<IndexedDocument>,
-    ) -> Result<Vec<UpdateOutcome>, StoreError>;
+    async fn update(&self, name: &IndexName, documents: Vec<IndexedDocument>)
+    -> Result<Vec<UpdateOutcome>, StoreError>;
 
     /// Deletes documents by id; for each whether it was there.
     async fn delete_documents(&self, name: &IndexName, ids: Vec<DocumentId>) -> Result<Vec<bool>, StoreError>;

@@ -36,7 +36,9 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut rankings = String::new();
     for directory in &arguments.data {
-        evaluate(directory, &mut rankings).await.with_context(|| format!("evaluating {directory:?}"))?;
+        evaluate(directory, &mut rankings)
+            .await
+            .with_context(|| format!("evaluating {directory:?}"))?;
     }
     if let Some(path) = arguments.rankings {
         std::fs::write(&path, rankings).with_context(|| format!("cannot write {path:?}"))?;
@@ -52,7 +54,10 @@ async fn evaluate(directory: &std::path::Path, rankings: &mut String) -> Result<
     let started = Instant::now();
     let corpus_ids = index(&client, &collection).await?;
     let indexing = started.elapsed();
-    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = directory
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     println!(
         "\n{name}: {} documents in {:.1} s ({:.0} a second), {} queries",
         collection.corpus.len(),
@@ -82,7 +87,10 @@ async fn evaluate(directory: &std::path::Path, rankings: &mut String) -> Result<
 async fn index(client: &Client, collection: &Collection) -> Result<HashMap<String, Vec<String>>> {
     let mut corpus_ids: HashMap<String, Vec<String>> = HashMap::new();
     for batch in collection.corpus.chunks(BATCH) {
-        let documents: Vec<_> = batch.iter().map(|document| json!({"text": document.indexed_text()})).collect();
+        let documents: Vec<_> = batch
+            .iter()
+            .map(|document| json!({"text": document.indexed_text()}))
+            .collect();
         for (id, document) in client.index(INDEX, &documents).await?.into_iter().zip(batch) {
             corpus_ids.entry(id).or_default().push(document.id.clone());
         }
@@ -100,7 +108,9 @@ async fn run(
     let mut runs: Vec<(Vec<String>, BTreeMap<String, u32>)> = Vec::new();
     let mut spent = Duration::ZERO;
     for query in &collection.queries {
-        let Some(judged) = collection.judgements.get(&query.id) else { continue };
+        let Some(judged) = collection.judgements.get(&query.id) else {
+            continue;
+        };
         let started = Instant::now();
         let request = json!({"index_name": INDEX, "query": query.text, "max_node_count": PASSAGES, "mode": mode});
         let results = client.retrieve(&request).await?;
@@ -113,11 +123,17 @@ async fn run(
                 }
             }
         }
-        let scores: Vec<_> = results.iter().map(|result| json!([result["doc_id"], result["score"]])).collect();
+        let scores: Vec<_> = results
+            .iter()
+            .map(|result| json!([result["doc_id"], result["score"]]))
+            .collect();
         rankings.push_str(&json!({"query": query.id, "mode": mode, "ranking": ranking, "scores": scores}).to_string());
         rankings.push('\n');
         runs.push((ranking, judged.clone()));
     }
     let count = u32::try_from(runs.len()).unwrap_or(u32::MAX).max(1);
-    Ok((score(runs.iter().map(|(ranking, judged)| (ranking.as_slice(), judged))), spent / count))
+    Ok((
+        score(runs.iter().map(|(ranking, judged)| (ranking.as_slice(), judged))),
+        spent / count,
+    ))
 }

@@ -11,11 +11,19 @@ use kaito_tests::service::{Service, ServiceOptions};
 use serde_json::{Value, json};
 
 const INDEX: &str = "kaito-rs-docs";
-const FILES: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "rag-service/COMPATIBILITY.md"];
+const FILES: [&str; 4] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "rag-service/COMPATIBILITY.md",
+];
 /// Each question, and words that one of the passages which answer it must have.
 const QUESTIONS: [(&str, &str); 3] = [
     ("What is the only truth of an embedded index?", "SQLite"),
-    ("Which environment variable sets where the service keeps its data?", "RAG_DATA_DIR"),
+    (
+        "Which environment variable sets where the service keeps its data?",
+        "RAG_DATA_DIR",
+    ),
     ("Why does KAITO return the worst passages first?", "distance"),
 ];
 const SHOWN_CHARACTERS: usize = 220;
@@ -35,7 +43,11 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let scratch = tempfile::tempdir()?;
-    let directory = if arguments.serve { arguments.project.clone() } else { scratch.path().to_owned() };
+    let directory = if arguments.serve {
+        arguments.project.clone()
+    } else {
+        scratch.path().to_owned()
+    };
     let mut options = ServiceOptions::new(&directory);
     if arguments.serve {
         let address = std::env::var("RAG_LISTEN_ADDRESS").unwrap_or_else(|_| "127.0.0.1:5000".to_owned());
@@ -51,7 +63,11 @@ async fn main() -> Result<()> {
         service.show_log();
         return wait(service).await;
     }
-    ensure!(missed == 0, "{missed} of {} questions were not answered", QUESTIONS.len());
+    ensure!(
+        missed == 0,
+        "{missed} of {} questions were not answered",
+        QUESTIONS.len()
+    );
     let (code, log) = service.stop().await?;
     ensure!(code == 0, "the service ended with code {code}:\n{log}");
     println!("All {} questions were answered.", QUESTIONS.len());
@@ -60,7 +76,10 @@ async fn main() -> Result<()> {
 
 /// Indexes the documentation and asks; returns how many questions had no right passage.
 async fn show(client: &Client, project: &Path) -> Result<usize> {
-    let documents: Vec<Value> = FILES.iter().map(|file| document(project, file)).collect::<Result<_>>()?;
+    let documents: Vec<Value> = FILES
+        .iter()
+        .map(|file| document(project, file))
+        .collect::<Result<_>>()?;
     let ids = client.index(INDEX, &documents).await?;
     println!("Indexed {} documents as {INDEX:?}: {}\n", ids.len(), FILES.join(", "));
     let mut missed = 0;
@@ -71,7 +90,9 @@ async fn show(client: &Client, project: &Path) -> Result<usize> {
         for (rank, result) in (1..).zip(&results) {
             print_result(rank, result)?;
         }
-        let answered = results.iter().any(|result| text_of(result, "text").is_ok_and(|text| text.contains(words)));
+        let answered = results
+            .iter()
+            .any(|result| text_of(result, "text").is_ok_and(|text| text.contains(words)));
         if !answered {
             println!("   none of these mentions {words:?}");
             missed += 1;
@@ -88,9 +109,20 @@ fn document(project: &Path, file: &str) -> Result<Value> {
 }
 
 fn print_result(rank: usize, result: &Value) -> Result<()> {
-    let number = |key: &str| result.get(key).and_then(Value::as_f64).map_or("-".to_owned(), |score| format!("{score:.3}"));
-    let file = result.pointer("/metadata/file").and_then(Value::as_str).unwrap_or_default();
-    let text = text_of(result, "text")?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let number = |key: &str| {
+        result
+            .get(key)
+            .and_then(Value::as_f64)
+            .map_or("-".to_owned(), |score| format!("{score:.3}"))
+    };
+    let file = result
+        .pointer("/metadata/file")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let text = text_of(result, "text")?
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
     println!(
         "   {rank}. score {}  (dense {}, sparse {})  {file}",
@@ -105,7 +137,9 @@ fn print_result(rank: usize, result: &Value) -> Result<()> {
 fn print_what_next(base: &str) {
     println!("Serving on {base} until Ctrl-C. Try:\n");
     println!("  curl {base}/index -H 'Content-Type: application/json' \\");
-    println!("    -d '{{\"index_name\": \"mine\", \"documents\": [{{\"text\": \"The archive room is on floor 3.\"}}]}}'");
+    println!(
+        "    -d '{{\"index_name\": \"mine\", \"documents\": [{{\"text\": \"The archive room is on floor 3.\"}}]}}'"
+    );
     println!("  curl {base}/retrieve -H 'Content-Type: application/json' \\");
     println!("    -d '{{\"index_name\": \"mine\", \"query\": \"where are old files kept?\"}}'");
     println!("  curl {base}/indexes\n");

@@ -12,8 +12,18 @@ use serde_json::{Value, json};
 
 const ROUNDS: usize = 8;
 const WORDS: [&str; 12] = [
-    "harbour", "violin", "glacier", "turbine", "orchard", "satellite", "pottery", "lantern", "enzyme", "ledger",
-    "monsoon", "quarry",
+    "harbour",
+    "violin",
+    "glacier",
+    "turbine",
+    "orchard",
+    "satellite",
+    "pottery",
+    "lantern",
+    "enzyme",
+    "ledger",
+    "monsoon",
+    "quarry",
 ];
 
 /// What the service has acknowledged, and what was under way when it died.
@@ -32,7 +42,9 @@ async fn nothing_acknowledged_is_lost_and_nothing_deleted_returns() -> Result<()
     let mut ledger = Ledger::default();
     for round in 0..ROUNDS {
         let service = options.start().await?;
-        check(service.client(), &ledger).await.with_context(|| format!("before round {round}"))?;
+        check(service.client(), &ledger)
+            .await
+            .with_context(|| format!("before round {round}"))?;
         let lifetime = Duration::from_millis(random.random_range(5..400));
         // The write that the kill interrupts fails; it is in `unsure`.
         let _ = tokio::time::timeout(lifetime, write_for_ever(service.client(), &mut ledger, &mut random)).await;
@@ -40,18 +52,28 @@ async fn nothing_acknowledged_is_lost_and_nothing_deleted_returns() -> Result<()
     }
     let service = options.start().await?;
     check(service.client(), &ledger).await?;
-    assert!(ledger.stored.len() > ROUNDS, "the loop wrote too little to mean anything");
+    assert!(
+        ledger.stored.len() > ROUNDS,
+        "the loop wrote too little to mean anything"
+    );
     compare_with_rebuild(&options, service, directory.path()).await
 }
 
 async fn write_for_ever(client: &Client, ledger: &mut Ledger, random: &mut StdRng) -> Result<()> {
     loop {
-        let victim = ledger.stored.keys().nth(random.random_range(0..ledger.stored.len().max(1))).cloned();
+        let victim = ledger
+            .stored
+            .keys()
+            .nth(random.random_range(0..ledger.stored.len().max(1)))
+            .cloned();
         match victim {
             Some(id) if random.random_bool(0.3) => {
                 ledger.stored.remove(&id);
                 ledger.unsure.insert(id.clone());
-                client.post("/indexes/i/documents/delete", &json!({"doc_ids": [id]})).await?.success()?;
+                client
+                    .post("/indexes/i/documents/delete", &json!({"doc_ids": [id]}))
+                    .await?
+                    .success()?;
                 ledger.unsure.remove(&id);
                 ledger.deleted.insert(id);
             }
@@ -86,11 +108,13 @@ async fn check(client: &Client, ledger: &Ledger) -> Result<()> {
     for (id, text) in &ledger.stored {
         anyhow::ensure!(listed.contains(id), "{text:?} was acknowledged and is lost");
     }
-    for id in listed.intersection(&ledger.deleted) {
-        anyhow::bail!("{id} was deleted and is back");
-    }
+    let returned: Vec<&String> = listed.intersection(&ledger.deleted).collect();
+    anyhow::ensure!(returned.is_empty(), "deleted and back: {returned:?}");
     for id in &listed {
-        anyhow::ensure!(ledger.stored.contains_key(id) || ledger.unsure.contains(id), "{id} was never sent");
+        anyhow::ensure!(
+            ledger.stored.contains_key(id) || ledger.unsure.contains(id),
+            "{id} was never sent"
+        );
     }
     Ok(())
 }
@@ -98,7 +122,10 @@ async fn check(client: &Client, ledger: &Ledger) -> Result<()> {
 async fn all_documents(client: &Client) -> Result<BTreeMap<String, String>> {
     let mut documents = BTreeMap::new();
     loop {
-        let path = format!("/indexes/i/documents?view=documents&limit=100&offset={}", documents.len());
+        let path = format!(
+            "/indexes/i/documents?view=documents&limit=100&offset={}",
+            documents.len()
+        );
         let answer = client.get(&path).await?;
         if answer.status.as_u16() == 404 {
             return Ok(documents);
@@ -133,7 +160,10 @@ async fn compare_with_rebuild(
     for (left, right) in recovered.dense.iter().zip(&rebuilt.dense) {
         assert_eq!(left.len(), right.len());
         for ((left_id, left_score), (right_id, right_score)) in left.iter().zip(right) {
-            assert!((left_score - right_score).abs() < 1e-5, "{left_id} {left_score}, {right_id} {right_score}");
+            assert!(
+                (left_score - right_score).abs() < 1e-5,
+                "{left_id} {left_score}, {right_id} {right_score}"
+            );
         }
     }
     // Deleted documents count in BM25's statistics until their segment is merged, so only the sets are compared here;
@@ -148,13 +178,23 @@ struct Answers {
 }
 
 async fn answers(client: &Client) -> Result<Answers> {
-    let mut answers = Answers { dense: Vec::new(), lexical: Vec::new() };
+    let mut answers = Answers {
+        dense: Vec::new(),
+        lexical: Vec::new(),
+    };
     for word in WORDS {
         let ask = |mode: &str| json!({"index_name": "i", "query": word, "max_node_count": 300, "mode": mode});
         let id = |result: &Value| result["node_id"].as_str().unwrap_or_default().to_owned();
         let dense = client.retrieve(&ask("dense")).await?;
-        answers.dense.push(dense.iter().map(|result| (id(result), result["score"].as_f64().unwrap_or(-2.0))).collect());
-        answers.lexical.push(client.retrieve(&ask("lexical")).await?.iter().map(id).collect());
+        answers.dense.push(
+            dense
+                .iter()
+                .map(|result| (id(result), result["score"].as_f64().unwrap_or(-2.0)))
+                .collect(),
+        );
+        answers
+            .lexical
+            .push(client.retrieve(&ask("lexical")).await?.iter().map(id).collect());
     }
     Ok(answers)
 }

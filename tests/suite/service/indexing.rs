@@ -23,7 +23,11 @@ async fn the_answer_echoes_each_document_under_the_digest_of_its_text() -> Resul
         ])
         .to_string()
     );
-    let listed = running.client().get("/indexes/i/documents?view=documents").await?.success()?;
+    let listed = running
+        .client()
+        .get("/indexes/i/documents?view=documents")
+        .await?
+        .success()?;
     assert_eq!(listed["total_items"], 2);
     Ok(())
 }
@@ -65,20 +69,46 @@ async fn code_is_cut_along_its_syntax_and_its_mistakes_have_kaitos_words() -> Re
     let client = running.client();
     let go = "package main\n\nfunc main() {\n\tprintln(\"hello\")\n}\n";
     let code = |metadata| json!({"index_name": "code", "documents": [{"text": go, "metadata": metadata}]});
-    client.post("/index", &code(json!({"split_type": "code", "language": "go"}))).await?.success()?;
-    assert_eq!(client.get("/indexes/code/documents").await?.success()?["total_items"], 1);
+    client
+        .post("/index", &code(json!({"split_type": "code", "language": "go"})))
+        .await?
+        .success()?;
+    assert_eq!(
+        client.get("/indexes/code/documents").await?.success()?["total_items"],
+        1
+    );
     let missing = client.post("/index", &code(json!({"split_type": "code"}))).await?;
-    assert_eq!((missing.status.as_u16(), &missing.body["detail"]), (200, &json!(null)), "a duplicate is not parsed");
+    assert_eq!(
+        (missing.status.as_u16(), &missing.body["detail"]),
+        (200, &json!(null)),
+        "a duplicate is not parsed"
+    );
     for (metadata, words) in [
-        (json!({"split_type": "code"}), "Language not specified in node metadata."),
-        (json!({"split_type": "code", "language": "klingon"}), "Could not find language library for klingon"),
+        (
+            json!({"split_type": "code"}),
+            "Language not specified in node metadata.",
+        ),
+        (
+            json!({"split_type": "code", "language": "klingon"}),
+            "Could not find language library for klingon",
+        ),
     ] {
         let request = json!({"index_name": "new", "documents": [{"text": "x = 1", "metadata": metadata}]});
         let refused = client.post("/index", &request).await?;
         assert_eq!(refused.status.as_u16(), 400);
-        assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.starts_with(words)), "{}", refused.body);
+        assert!(
+            refused.body["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.starts_with(words)),
+            "{}",
+            refused.body
+        );
     }
-    assert_eq!(client.get("/indexes").await?.success()?, json!(["code"]), "a refused request makes no index");
+    assert_eq!(
+        client.get("/indexes").await?.success()?,
+        json!(["code"]),
+        "a refused request makes no index"
+    );
     Ok(())
 }
 
@@ -89,12 +119,19 @@ async fn concurrent_requests_for_a_new_index_all_land_in_it() -> Result<()> {
     let mut requests = tokio::task::JoinSet::new();
     for number in 0..16 {
         let client = client.clone();
-        requests.spawn(async move { client.index("shared", &[json!({"text": format!("text {number}")})]).await });
+        requests.spawn(async move {
+            client
+                .index("shared", &[json!({"text": format!("text {number}")})])
+                .await
+        });
     }
     for answer in requests.join_all().await {
         assert_eq!(answer?.len(), 1);
     }
-    assert_eq!(client.get("/indexes/shared/documents").await?.success()?["total_items"], 16);
+    assert_eq!(
+        client.get("/indexes/shared/documents").await?.success()?["total_items"],
+        16
+    );
     Ok(())
 }
 
@@ -102,7 +139,11 @@ async fn concurrent_requests_for_a_new_index_all_land_in_it() -> Result<()> {
 async fn index_names_may_be_any_text() -> Result<()> {
     let running = Running::start().await?;
     let client = running.client();
-    for (name, path) in [("a/b", "a%2Fb"), ("..", "%2E%2E"), ("日本 語", "%E6%97%A5%E6%9C%AC%20%E8%AA%9E")] {
+    for (name, path) in [
+        ("a/b", "a%2Fb"),
+        ("..", "%2E%2E"),
+        ("日本 語", "%E6%97%A5%E6%9C%AC%20%E8%AA%9E"),
+    ] {
         client.index(name, &texts(&["alpha"])).await?;
         // reqwest would resolve a bare `..` away; a name is looked up as the server decodes it.
         if name != ".." {
@@ -112,7 +153,13 @@ async fn index_names_may_be_any_text() -> Result<()> {
             let listed = client.get(&format!("/indexes/{twice}/documents")).await?.success()?;
             assert_eq!(listed["total_items"], 1, "{name} encoded twice, as KAITO's client does");
         }
-        assert_eq!(client.retrieve(&json!({"index_name": name, "query": "alpha"})).await?.len(), 1);
+        assert_eq!(
+            client
+                .retrieve(&json!({"index_name": name, "query": "alpha"}))
+                .await?
+                .len(),
+            1
+        );
     }
     Ok(())
 }

@@ -22,7 +22,10 @@ async fn requests_are_counted_under_kaitos_names() -> Result<()> {
         "rag_retrieve_result_count_count 1",
         "num_requests_running 0",
     ] {
-        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line} is not in\n{metrics}"
+        );
     }
     assert!(metrics.contains("rag_index_latency_seconds_bucket{le=\"0.075\",status=\"success\"}"));
     Ok(())

@@ -7,7 +7,9 @@ use super::Running;
 /// KAITO's client, in the environment that `make setup` made for it.
 fn python() -> Result<PathBuf> {
     let own = std::env::var_os("KAITO_RS_CACHE").map(PathBuf::from);
-    let cache = own.or_else(|| Some(std::env::home_dir()?.join(".cache/kaito-rs"))).context("no home directory")?;
+    let cache = own
+        .or_else(|| Some(std::env::home_dir()?.join(".cache/kaito-rs")))
+        .context("no home directory")?;
     let python = cache.join("client-venv/bin/python");
     anyhow::ensure!(python.exists(), "{python:?} is missing; run `make setup`");
     Ok(python)
@@ -24,6 +26,11 @@ async fn kaitos_own_client_indexes_lists_retrieves_updates_deletes_persists_and_
         .output()
         .await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     Ok(())
 }

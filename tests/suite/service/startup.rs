@@ -34,8 +34,16 @@ async fn a_bad_value_names_the_variable_the_value_and_what_is_allowed() -> Resul
 async fn a_model_that_is_not_installed_is_an_error_with_the_fix() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let options = ServiceOptions::new(directory.path());
-    let message = failure(&options.clone().with("LOCAL_EMBEDDING_MODEL_ID", "BAAI/bge-small-en-v1.5")).await;
-    assert!(message.contains("not installed") && message.contains("make setup"), "{message}");
+    let message = failure(
+        &options
+            .clone()
+            .with("LOCAL_EMBEDDING_MODEL_ID", "BAAI/bge-small-en-v1.5"),
+    )
+    .await;
+    assert!(
+        message.contains("not installed") && message.contains("make setup"),
+        "{message}"
+    );
     let message = failure(&options.with("ORT_DYLIB_PATH", "/nonexistent/libonnxruntime.so")).await;
     assert!(message.contains("ORT_DYLIB_PATH"), "{message}");
     Ok(())
@@ -65,11 +73,22 @@ async fn an_index_of_another_model_does_not_keep_the_others_from_being_served() 
     }
     let service = ServiceOptions::new(directory.path()).start().await?;
     let client = service.client();
-    assert_eq!(client.retrieve(&json!({"index_name": "mine", "query": "alpha"})).await?.len(), 1);
-    let refused = client.post("/retrieve", &json!({"index_name": "foreign", "query": "beta"})).await?;
+    assert_eq!(
+        client
+            .retrieve(&json!({"index_name": "mine", "query": "alpha"}))
+            .await?
+            .len(),
+        1
+    );
+    let refused = client
+        .post("/retrieve", &json!({"index_name": "foreign", "query": "beta"}))
+        .await?;
     assert_eq!(refused.status.as_u16(), 503);
     let detail = refused.body["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("LOCAL_EMBEDDING_MODEL_ID=sentence-transformers/some-other-model"), "{detail}");
+    assert!(
+        detail.contains("LOCAL_EMBEDDING_MODEL_ID=sentence-transformers/some-other-model"),
+        "{detail}"
+    );
     assert!(refused.body["request_id"].is_string());
     let ready = client.get("/ready").await?.success()?;
     assert_eq!(ready["unavailable"][0]["name"], "foreign");
@@ -80,14 +99,20 @@ async fn an_index_of_another_model_does_not_keep_the_others_from_being_served() 
 async fn sigterm_lets_requests_finish_and_exits_with_zero() -> Result<()> {
     let running = Running::start().await?;
     let client = running.client().clone();
-    let documents: Vec<_> =
-        (0..200).map(|number| json!({"text": format!("{number} {}", "some words to embed ".repeat(20))})).collect();
+    let documents: Vec<_> = (0..200)
+        .map(|number| json!({"text": format!("{number} {}", "some words to embed ".repeat(20))}))
+        .collect();
     let request = tokio::spawn({
         let client = client.clone();
         async move { client.index("i", &documents).await }
     });
     // The request counts as running once the server has it.
-    while !client.metrics().await?.lines().any(|line| line == "num_requests_running 1") {
+    while !client
+        .metrics()
+        .await?
+        .lines()
+        .any(|line| line == "num_requests_running 1")
+    {
         tokio::task::yield_now().await;
     }
     let Running { directory, service } = running;
@@ -103,8 +128,15 @@ async fn sigterm_lets_requests_finish_and_exits_with_zero() -> Result<()> {
 #[tokio::test]
 async fn the_names_that_kaitos_controller_injects_work_too() -> Result<()> {
     let model = "sentence-transformers/all-MiniLM-L6-v2";
-    let running =
-        Running::start_with(&[("EMBEDDING_TYPE", "local"), ("MODEL_ID", model), ("VECTOR_DB_TYPE", "FAISS")]).await?;
-    assert_eq!(running.client().get("/health").await?.success()?, json!({"status": "Healthy", "detail": null}));
+    let running = Running::start_with(&[
+        ("EMBEDDING_TYPE", "local"),
+        ("MODEL_ID", model),
+        ("VECTOR_DB_TYPE", "FAISS"),
+    ])
+    .await?;
+    assert_eq!(
+        running.client().get("/health").await?.success()?,
+        json!({"status": "Healthy", "detail": null})
+    );
     Ok(())
 }

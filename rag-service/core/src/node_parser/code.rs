@@ -16,10 +16,10 @@ const MAX_TREE_DEPTH: usize = 128;
 /// Most HTML elements that may be open at once. The grammar's scanner copies all of them for every tag it reads.
 const MAX_OPEN_ELEMENTS: usize = 2000;
 
-/// The parser reports its progress at least this many bytes apart, on average over the window. Programs take about one
-/// report for every 150 bytes and number tables one for every 30; a text that is ambiguous to a grammar takes more, and
-/// a time that grows with its square. Reports are counted rather than time, so that the outcome is always the same.
-const BYTES_PER_PROGRESS_REPORT: usize = 32;
+/// Fewest bytes between two progress reports of the parser, on average over the window. Programs take about one for
+/// every 150 bytes, hardly any more than one for 50; a text that is ambiguous to a grammar takes more, and a time that
+/// grows with its square. Reports are counted rather than time, so that the outcome is always the same.
+const BYTES_PER_PROGRESS_REPORT: usize = 48;
 
 /// Passages of the window, without overlap. What cannot be cut along a tree is cut by lines.
 pub(super) fn cut(window: &Window<'_>, language: Language) -> Vec<Range<usize>> {

@@ -39,7 +39,9 @@ pub(in crate::http) fn read_object(
         Ok(other) => not_an_object(&mut errors, &other),
         Err(error) => {
             let place = Location::body().item(character_of(&body, &error));
-            errors.push_with("json_invalid", &place, "JSON decode error", &json!({}), json!({"error": error.to_string()}));
+            errors
+                .push("json_invalid", &place, "JSON decode error", &json!({}))
+                .context(json!({"error": error.to_string()}));
         }
     }
     errors.into_result(None)
@@ -51,15 +53,29 @@ fn not_an_object(errors: &mut ValidationErrors, input: &Value) {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// Offset of a syntax error, in characters from the beginning.
 fn character_of(body: &[u8], error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
-    let before: usize = body.split_inclusive(|byte| *byte == b'\n').take(lines_before).map(<[u8]>::len).sum();
+    let before: usize = body
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(lines_before)
+        .map(<[u8]>::len)
+        .sum();
     let offset = (before + error.column().saturating_sub(1)).min(body.len());
-    String::from_utf8_lossy(body.get(..offset).unwrap_or_default()).chars().count()
+    String::from_utf8_lossy(body.get(..offset).unwrap_or_default())
+        .chars()
+        .count()
 }

@@ -27,20 +27,25 @@ impl QueryParameters {
     ) -> Option<u64> {
         match self.0.get(name) {
             None => Some(default),
-            Some(text) => {
-                errors.integer(&Value::String(text.clone()), &Location::query().key(name), bounds)
-            }
+            Some(text) => errors.integer(&Value::String(text.clone()), &Location::query().key(name), bounds),
         }
     }
 
     pub(in crate::http) fn boolean(&self, errors: &mut ValidationErrors, name: &str, default: bool) -> Option<bool> {
-        let Some(text) = self.0.get(name) else { return Some(default) };
+        let Some(text) = self.0.get(name) else {
+            return Some(default);
+        };
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
             "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
             _ => {
                 let message = "Input should be a valid boolean, unable to interpret input";
-                errors.push("bool_parsing", &Location::query().key(name), message, &Value::String(text.clone()));
+                errors.push(
+                    "bool_parsing",
+                    &Location::query().key(name),
+                    message,
+                    &Value::String(text.clone()),
+                );
                 None
             }
         }

@@ -28,9 +28,15 @@ pub(crate) fn write(directory: &Path, index: &DenseIndex, version: &Version) -> 
     let unfinished = directory.join("unfinished");
     index.state.read().vectors.write(&unfinished)?;
     let sha256 = digest(&unfinished)?;
-    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(Fault::file("sync", &unfinished))?;
+    File::open(&unfinished)
+        .and_then(|file| file.sync_all())
+        .map_err(Fault::file("sync", &unfinished))?;
     fs::rename(&unfinished, &vectors).map_err(Fault::file("rename", &unfinished))?;
-    let voucher = Voucher { version: version.clone(), dimension: index.dimension, sha256 };
+    let voucher = Voucher {
+        version: version.clone(),
+        dimension: index.dimension,
+        sha256,
+    };
     crate::embedded::write_file_atomically(&voucher_path(&vectors), &serde_json::to_vec(&voucher)?)?;
     for (sequence, path) in checkpoints(directory) {
         if sequence != version.sequence {
@@ -43,7 +49,9 @@ pub(crate) fn write(directory: &Path, index: &DenseIndex, version: &Version) -> 
 /// Reads the newest checkpoint of this epoch, with everything that is not live tombstoned. `None` when there is none
 /// that can be trusted.
 pub(crate) fn read(directory: &Path, dimension: usize, epoch: &str, live: &RoaringTreemap) -> Option<DenseIndex> {
-    let (_, path) = checkpoints(directory).into_iter().max_by_key(|(sequence, _)| *sequence)?;
+    let (_, path) = checkpoints(directory)
+        .into_iter()
+        .max_by_key(|(sequence, _)| *sequence)?;
     match read_one(&path, dimension, epoch) {
         Ok(vectors) => {
             let index = DenseIndex::from_vectors(vectors);
@@ -75,7 +83,9 @@ fn read_one(path: &Path, dimension: usize, epoch: &str) -> Result<FlatVectors, F
 }
 
 fn checkpoints(directory: &Path) -> Vec<(u64, PathBuf)> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -105,7 +115,9 @@ fn digest(path: &Path) -> Result<String, Fault> {
     let mut buffer = vec![0_u8; 1 << 20];
     loop {
         let length = file.read(&mut buffer).map_err(Fault::file("read", path))?;
-        let Some(read) = buffer.get(..length).filter(|read| !read.is_empty()) else { break };
+        let Some(read) = buffer.get(..length).filter(|read| !read.is_empty()) else {
+            break;
+        };
         digest.update(read);
     }
     Ok(hex::encode(digest.finalize()))

@@ -54,12 +54,17 @@ impl FlatVectors {
     pub(super) fn empty(dimension: usize) -> Result<Self, Fault> {
         let components = u32::try_from(dimension).map_err(refused)?;
         let flat = faiss::index_factory(components, "Flat", MetricType::InnerProduct).map_err(refused)?;
-        Ok(Self { index: IdMap::new(flat).map_err(refused)?, dimension })
+        Ok(Self {
+            index: IdMap::new(flat).map_err(refused)?,
+            dimension,
+        })
     }
 
     /// Reads what [`Self::write`] wrote. The caller has verified the file's checksum.
     pub(super) fn read(path: &Path, dimension: usize) -> Result<Self, Fault> {
-        let index = faiss::read_index(path.to_string_lossy()).and_then(IndexImpl::into_id_map).map_err(refused)?;
+        let index = faiss::read_index(path.to_string_lossy())
+            .and_then(IndexImpl::into_id_map)
+            .map_err(refused)?;
         let vectors = Self { index, dimension };
         if vectors.index.d() as usize != dimension || vectors.index.metric_type() != MetricType::InnerProduct {
             return Err(Fault::UseDense("the file holds vectors of another kind".to_owned()));
@@ -96,7 +101,11 @@ impl FlatVectors {
             return Err(Fault::UseDense("as many vectors as keys are needed".to_owned()));
         }
         let present = self.ids().last().map(|id| id.to_native().cast_unsigned());
-        if !present.into_iter().chain(keys.iter().copied()).is_sorted_by(|left, right| left < right) {
+        if !present
+            .into_iter()
+            .chain(keys.iter().copied())
+            .is_sorted_by(|left, right| left < right)
+        {
             return Err(Fault::UseDense("keys must ascend".to_owned()));
         }
         let ids: Vec<Idx> = keys.iter().map(|key| Idx::new(*key)).collect();
@@ -113,7 +122,9 @@ impl FlatVectors {
         let mut ids = vec![-1_i64; limit];
         let count = i64::try_from(limit).map_err(refused)?;
         let selector = mask.map(Selector::new).transpose()?;
-        let parameters = selector.as_ref().map_or(ptr::null(), |selector| selector.parameters.cast_const());
+        let parameters = selector
+            .as_ref()
+            .map_or(ptr::null(), |selector| selector.parameters.cast_const());
         // SAFETY: the index lives as long as `self`, and FAISS only reads it here; `query` has `dimension` components
         // (asserted above); both output slices have `limit` elements; `parameters` is null or alive until the end of
         // this function, and so is the mask it points to.
@@ -129,7 +140,11 @@ impl FlatVectors {
             )
         };
         check(code)?;
-        Ok(ids.into_iter().zip(scores).filter_map(|(id, score)| Some((u64::try_from(id).ok()?, score))).collect())
+        Ok(ids
+            .into_iter()
+            .zip(scores)
+            .filter_map(|(id, score)| Some((u64::try_from(id).ok()?, score)))
+            .collect())
     }
 
     /// A new index with only the vectors under these keys.
@@ -174,12 +189,23 @@ struct Selector<'mask> {
 
 impl<'mask> Selector<'mask> {
     fn new(mask: &'mask KeyMask) -> Result<Self, Fault> {
-        let mut made = Self { selector: ptr::null_mut(), parameters: ptr::null_mut(), _mask: mask };
+        let mut made = Self {
+            selector: ptr::null_mut(),
+            parameters: ptr::null_mut(),
+            _mask: mask,
+        };
         // SAFETY: FAISS keeps the mask's pointer; the lifetime of `Selector` keeps the mask alive. The selector
         // outlives the parameters that point to it (see `drop`).
         unsafe {
-            check(faiss_IDSelectorBitmap_new(&raw mut made.selector, mask.0.len(), mask.0.as_ptr()))?;
-            check(faiss_SearchParameters_new(&raw mut made.parameters, made.selector.cast()))?;
+            check(faiss_IDSelectorBitmap_new(
+                &raw mut made.selector,
+                mask.0.len(),
+                mask.0.as_ptr(),
+            ))?;
+            check(faiss_SearchParameters_new(
+                &raw mut made.parameters,
+                made.selector.cast(),
+            ))?;
         }
         Ok(made)
     }
@@ -207,7 +233,11 @@ fn check(code: std::ffi::c_int) -> Result<(), Fault> {
     // SAFETY: after a failure FAISS returns a NUL-terminated text owned by this thread, valid until its next failure.
     let message = unsafe {
         let text = faiss_get_last_error();
-        if text.is_null() { "unknown failure".into() } else { CStr::from_ptr(text).to_string_lossy() }
+        if text.is_null() {
+            "unknown failure".into()
+        } else {
+            CStr::from_ptr(text).to_string_lossy()
+        }
     };
     Err(Fault::UseDense(message.into_owned()))
 }

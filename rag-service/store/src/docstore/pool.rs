@@ -35,7 +35,11 @@ pub(crate) struct Reader<'pool> {
 
 impl ReaderPool {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), state: Mutex::default(), returned: Condvar::new() }
+        Self {
+            path: path.to_owned(),
+            state: Mutex::default(),
+            returned: Condvar::new(),
+        }
     }
 
     /// Waits for a connection. Blocks the thread, so call it from a blocking one.
@@ -45,12 +49,18 @@ impl ReaderPool {
             self.returned.wait(&mut state);
         }
         if let Some(connection) = state.idle.pop() {
-            return Ok(Reader { connection: Some(connection), pool: self });
+            return Ok(Reader {
+                connection: Some(connection),
+                pool: self,
+            });
         }
         state.open += 1;
         drop(state);
         match open_reader(&self.path) {
-            Ok(connection) => Ok(Reader { connection: Some(connection), pool: self }),
+            Ok(connection) => Ok(Reader {
+                connection: Some(connection),
+                pool: self,
+            }),
             Err(fault) => {
                 self.state.lock().open -= 1;
                 self.returned.notify_one();
@@ -64,7 +74,9 @@ impl Deref for Reader<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("the connection leaves only when the reader is dropped")
+        self.connection
+            .as_ref()
+            .expect("the connection leaves only when the reader is dropped")
     }
 }
 

@@ -25,9 +25,13 @@ pub(crate) struct Version {
 
 /// The present version.
 pub(crate) fn version(connection: &Connection) -> Result<Version, Fault> {
-    let (epoch, sequence) =
-        connection.query_row("SELECT epoch, sequence FROM state", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Version { epoch, sequence: key_from_sql(sequence)? })
+    let (epoch, sequence) = connection.query_row("SELECT epoch, sequence FROM state", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(Version {
+        epoch,
+        sequence: key_from_sql(sequence)?,
+    })
 }
 
 /// Keys of all nodes.
@@ -78,7 +82,10 @@ pub(crate) fn existing_texts(
     connection: &Connection,
     documents: &[Document],
 ) -> Result<Vec<Option<DocumentId>>, Fault> {
-    documents.iter().map(|document| id_of_text(connection, &document.text)).collect()
+    documents
+        .iter()
+        .map(|document| id_of_text(connection, &document.text))
+        .collect()
 }
 
 /// The id of the document that holds this text; the one named by it first.
@@ -93,7 +100,10 @@ pub(crate) fn id_of_text(connection: &Connection, text: &str) -> Result<Option<D
 
 /// For each document, what an update by its id would do.
 pub(crate) fn update_outcomes(connection: &Connection, documents: &[Document]) -> Result<Vec<UpdateOutcome>, Fault> {
-    documents.iter().map(|document| update_outcome(connection, document)).collect()
+    documents
+        .iter()
+        .map(|document| update_outcome(connection, document))
+        .collect()
 }
 
 /// What an update to this document would do.
@@ -135,10 +145,11 @@ pub(crate) fn list_nodes(
         None => "?1 = ''",
         Some(_) => "nodes.document IN (SELECT value FROM json_each(?1))",
     };
-    let total =
-        connection.query_row(&format!("SELECT count(*) FROM nodes WHERE {condition}"), [&documents], |row| {
-            row.get(0)
-        })?;
+    let total = connection.query_row(
+        &format!("SELECT count(*) FROM nodes WHERE {condition}"),
+        [&documents],
+        |row| row.get(0),
+    )?;
     let mut statement = connection.prepare(&format!(
         "SELECT {NODE_COLUMNS} FROM nodes JOIN documents ON documents.number = nodes.document
          WHERE {condition} ORDER BY nodes.key LIMIT ?2 OFFSET ?3"
@@ -148,7 +159,10 @@ pub(crate) fn list_nodes(
     while let Some(row) = rows.next()? {
         nodes.push(node_from_row(row)?);
     }
-    Ok(NodePage { nodes, total: key_from_sql(total)? })
+    Ok(NodePage {
+        nodes,
+        total: key_from_sql(total)?,
+    })
 }
 
 /// One page of documents in storage order, of all or of the matching ones.
@@ -179,8 +193,9 @@ pub(crate) fn list_documents(
         }
         matching.len() as u64
     } else {
-        let mut statement =
-            connection.prepare(&format!("SELECT {COLUMNS} FROM documents ORDER BY number LIMIT ?1 OFFSET ?2"))?;
+        let mut statement = connection.prepare(&format!(
+            "SELECT {COLUMNS} FROM documents ORDER BY number LIMIT ?1 OFFSET ?2"
+        ))?;
         let mut rows = statement.query(params![key_to_sql(page.limit), key_to_sql(page.offset)])?;
         while let Some(row) = rows.next()? {
             documents.push(read(row)?);
@@ -196,14 +211,19 @@ fn node_from_row(row: &Row<'_>) -> Result<StoredNode, Fault> {
         id: NodeId::from_stored(row.get(1)?),
         document_id: DocumentId::from(row.get::<_, String>(2)?),
         position: row.get(3)?,
-        span: CharSpan { start: row.get(4)?, end: row.get(5)? },
+        span: CharSpan {
+            start: row.get(4)?,
+            end: row.get(5)?,
+        },
         text: row.get(6)?,
         metadata: metadata_from_row(row, 7)?,
     })
 }
 
 fn metadata_from_row(row: &Row<'_>, column: usize) -> Result<Metadata, Fault> {
-    Ok(serde_json::from_str(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)?)
+    Ok(serde_json::from_str(
+        row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?,
+    )?)
 }
 
 /// SQLite counts in `i64`. Keys, sequences and offsets beyond it cannot exist; a caller's huge offset means "past the

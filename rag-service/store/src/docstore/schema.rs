@@ -99,7 +99,11 @@ pub(crate) fn verify_snapshot(path: &Path) -> Result<(), Fault> {
         newer => return Err(unknown_version(newer)),
     }
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(Fault::TrustData(verdict)) }
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(Fault::TrustData(verdict))
+    }
 }
 
 /// Gives a restored database a new identity, so that nothing derived from another state can be taken for its own.
@@ -120,7 +124,10 @@ fn configure(connection: &Connection) -> Result<(), Fault> {
 fn create(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
-    transaction.execute("INSERT INTO state (only, epoch, sequence) VALUES (1, ?1, 0)", [new_epoch()])?;
+    transaction.execute(
+        "INSERT INTO state (only, epoch, sequence) VALUES (1, ?1, 0)",
+        [new_epoch()],
+    )?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
     Ok(())

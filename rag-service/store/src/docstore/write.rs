@@ -72,8 +72,11 @@ pub(crate) fn delete(connection: &Connection, id: &DocumentId, changes: &mut Cha
 
 /// Counts the transaction; returns its number.
 pub(crate) fn next_sequence(connection: &Connection) -> Result<u64, Fault> {
-    let sequence: i64 =
-        connection.query_row("UPDATE state SET sequence = sequence + 1 RETURNING sequence", [], |row| row.get(0))?;
+    let sequence: i64 = connection.query_row(
+        "UPDATE state SET sequence = sequence + 1 RETURNING sequence",
+        [],
+        |row| row.get(0),
+    )?;
     key_from_sql(sequence)
 }
 
@@ -84,18 +87,26 @@ fn remove(connection: &Connection, id: &DocumentId, changes: &mut Changes) -> Re
         .optional()?;
     let Some(number) = number else { return Ok(false) };
     let mut statement = connection.prepare_cached("SELECT key FROM nodes WHERE document = ?1")?;
-    let keys = statement.query_map([number], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let keys = statement
+        .query_map([number], |row| row.get::<_, i64>(0))?
+        .collect::<Result<Vec<_>, _>>()?;
     for key in keys {
         let key = key_from_sql(key)?;
         changes.added.retain(|node| node.key != key);
         changes.removed.push(key);
     }
-    connection.prepare_cached("DELETE FROM documents WHERE number = ?1")?.execute([number])?;
+    connection
+        .prepare_cached("DELETE FROM documents WHERE number = ?1")?
+        .execute([number])?;
     Ok(true)
 }
 
 fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes) -> Result<(), Fault> {
-    let IndexedDocument { document, search_header, nodes } = entry;
+    let IndexedDocument {
+        document,
+        search_header,
+        nodes,
+    } = entry;
     connection
         .prepare_cached(
             "INSERT INTO documents (id, text_id, content_hash, search_header, metadata, text)

@@ -9,8 +9,12 @@ use super::files::remove_tree;
 use crate::error::{Fault, OpenStore};
 
 /// File systems whose locks do not hold between machines, by the magic number `statfs` reports.
-const REFUSED_FILE_SYSTEMS: [(u64, &str); 4] =
-    [(0x6969, "NFS"), (0x517B, "SMB"), (0xFF53_4D42, "CIFS"), (0xFE53_4D42, "SMB2")];
+const REFUSED_FILE_SYSTEMS: [(u64, &str); 4] = [
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFF53_4D42, "CIFS"),
+    (0xFE53_4D42, "SMB2"),
+];
 
 /// An owned data directory. The lock is released when this is dropped or the process dies.
 pub(super) struct DataDir {
@@ -30,7 +34,10 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => return Err(OpenStore::LockDirectory(root.to_owned())),
             Err(TryLockError::Error(error)) => return Err(Fault::file("lock", &lock_path)(error).into()),
         }
-        let directory = Self { root: root.to_owned(), _lock: lock };
+        let directory = Self {
+            root: root.to_owned(),
+            _lock: lock,
+        };
         remove_tree(&directory.staging())?;
         fs::create_dir_all(directory.staging()).map_err(Fault::file("create", directory.staging()))?;
         Ok(directory)
@@ -45,7 +52,9 @@ impl DataDir {
     pub(super) fn index_directories(&self) -> Result<Vec<PathBuf>, Fault> {
         let indexes = self.indexes();
         let entries = fs::read_dir(&indexes).map_err(Fault::file("list", &indexes))?;
-        let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+        let paths = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<Vec<_>, _>>();
         paths.map_err(Fault::file("list", &indexes))
     }
 
@@ -69,7 +78,10 @@ fn refuse_network_file_system(root: &Path) -> Result<(), OpenStore> {
     // The type's width differs between platforms; its low 32 bits are the magic number everywhere.
     let magic = u64::from_ne_bytes((status.f_type as i64).to_ne_bytes()) & 0xFFFF_FFFF;
     match REFUSED_FILE_SYSTEMS.iter().find(|(refused, _)| *refused == magic) {
-        Some((_, kind)) => Err(OpenStore::AcceptFileSystem { path: root.to_owned(), kind }),
+        Some((_, kind)) => Err(OpenStore::AcceptFileSystem {
+            path: root.to_owned(),
+            kind,
+        }),
         None => Ok(()),
     }
 }

@@ -80,8 +80,11 @@ impl Derived {
             catch_up_dense(connection, &dense, &live)?;
             *self.dense.write() = Arc::new(dense);
         }
-        let added =
-            changes.added.iter().map(|node| LexicalEntry { key: node.key, text: &node.text, kind: node.kind });
+        let added = changes.added.iter().map(|node| LexicalEntry {
+            key: node.key,
+            text: &node.text,
+            kind: node.kind,
+        });
         if let Err(fault) = self.lexical().apply(added, changes.removed.iter().copied(), version) {
             tracing::error!(index.path = %self.directory.display(), %fault, "lexical index rejected a change, rebuilding");
             self.observer.lexical_rebuilt(RebuildCause::FailedApply);
@@ -138,7 +141,11 @@ fn catch_up_dense(connection: &Connection, dense: &DenseIndex, live: &RoaringTre
     };
     docstore::vectors(connection, &missing, |key, vector| {
         batch.push((key, vector));
-        if batch.len() >= CATCH_UP_BATCH { apply(&mut batch) } else { Ok(()) }
+        if batch.len() >= CATCH_UP_BATCH {
+            apply(&mut batch)
+        } else {
+            Ok(())
+        }
     })?;
     apply(&mut batch)
 }
@@ -178,20 +185,31 @@ fn catch_up_lexical(
 ) -> Result<(), Fault> {
     // The batches before the last carry a version that no state of the documents has, so that an interruption between
     // two of them is noticed at the next start.
-    let unfinished = Version { epoch: version.epoch.clone(), sequence: u64::MAX };
+    let unfinished = Version {
+        epoch: version.epoch.clone(),
+        sequence: u64::MAX,
+    };
     let present = lexical.live_keys()?;
     let removed: Vec<u64> = (&present - live).into_iter().collect();
     lexical.apply([], removed, &unfinished)?;
     let mut batch = Vec::new();
     let apply = |batch: &mut Vec<_>| {
-        let entries = batch.iter().map(|(key, text, kind): &(u64, String, _)| LexicalEntry { key: *key, text, kind: *kind });
+        let entries = batch.iter().map(|(key, text, kind): &(u64, String, _)| LexicalEntry {
+            key: *key,
+            text,
+            kind: *kind,
+        });
         let applied = lexical.apply(entries, [], &unfinished);
         batch.clear();
         applied
     };
     docstore::searched_texts(connection, &(live - &present), |key, text, kind| {
         batch.push((key, text.to_owned(), kind));
-        if batch.len() >= CATCH_UP_BATCH { apply(&mut batch) } else { Ok(()) }
+        if batch.len() >= CATCH_UP_BATCH {
+            apply(&mut batch)
+        } else {
+            Ok(())
+        }
     })?;
     apply(&mut batch)?;
     lexical.apply([], [], version)

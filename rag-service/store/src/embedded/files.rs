@@ -11,14 +11,18 @@ use crate::error::Fault;
 pub(crate) fn write_file_atomically(path: &Path, content: &[u8]) -> Result<(), Fault> {
     let unfinished = path.with_extension("unfinished");
     let mut file = File::create(&unfinished).map_err(Fault::file("create", &unfinished))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(Fault::file("write", &unfinished))?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(Fault::file("write", &unfinished))?;
     fs::rename(&unfinished, path).map_err(Fault::file("rename", &unfinished))?;
     path.parent().map_or(Ok(()), sync_directory)
 }
 
 /// Makes renames and new names in a directory survive a power cut.
 pub(super) fn sync_directory(path: &Path) -> Result<(), Fault> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(Fault::file("sync", path))
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(Fault::file("sync", path))
 }
 
 /// Deletes a directory tree; one that is not there is fine.

@@ -40,12 +40,7 @@ pub(super) struct OpenOptions {
 }
 
 /// Makes the directory of a new, empty index. After a crash it is there with its manifest, or not at all.
-pub(super) fn create(
-    directory: &Path,
-    staging: &Path,
-    name: &IndexName,
-    space: &EmbeddingSpace,
-) -> Result<(), Fault> {
+pub(super) fn create(directory: &Path, staging: &Path, name: &IndexName, space: &EmbeddingSpace) -> Result<(), Fault> {
     std::fs::create_dir_all(staging).map_err(Fault::file("create", staging))?;
     Manifest::new(name, space).write(staging)?;
     drop(docstore::open_writer(&database(staging))?);
@@ -78,10 +73,20 @@ impl OpenIndex {
     ) -> Result<Self, Fault> {
         let database = database(directory);
         let connection = docstore::open_writer(&database)?;
-        let derived =
-            Arc::new(Derived::open(&connection, directory, options.space.dimension, options.observer)?);
+        let derived = Arc::new(Derived::open(
+            &connection,
+            directory,
+            options.space.dimension,
+            options.observer,
+        )?);
         let writer = Writer::start(name, connection, Arc::clone(&derived), options.write_queue)?;
-        Ok(Self { manifest, space: options.space, readers: ReaderPool::new(&database), derived, writer })
+        Ok(Self {
+            manifest,
+            space: options.space,
+            readers: ReaderPool::new(&database),
+            derived,
+            writer,
+        })
     }
 
     pub(super) fn manifest(&self) -> &Manifest {
@@ -112,14 +117,18 @@ impl OpenIndex {
 
     pub(super) fn list_nodes(&self, page: Page, filter: Option<&Filter>) -> Result<NodePage, StoreError> {
         self.read(|connection| {
-            let matching = filter.map(|filter| docstore::matching_documents(connection, filter)).transpose()?;
+            let matching = filter
+                .map(|filter| docstore::matching_documents(connection, filter))
+                .transpose()?;
             docstore::list_nodes(connection, page, matching.as_ref())
         })
     }
 
     pub(super) fn list_documents(&self, page: Page, filter: Option<&Filter>) -> Result<DocumentPage, StoreError> {
         self.read(|connection| {
-            let matching = filter.map(|filter| docstore::matching_documents(connection, filter)).transpose()?;
+            let matching = filter
+                .map(|filter| docstore::matching_documents(connection, filter))
+                .transpose()?;
             docstore::list_documents(connection, page, matching.as_ref())
         })
     }
@@ -139,7 +148,10 @@ impl OpenIndex {
         allowed: Option<&RoaringTreemap>,
     ) -> Result<Vec<Hit>, StoreError> {
         if query.dimension() != self.space.dimension {
-            return Err(StoreError::MatchDimension { expected: self.space.dimension, found: query.dimension() });
+            return Err(StoreError::MatchDimension {
+                expected: self.space.dimension,
+                found: query.dimension(),
+            });
         }
         Ok(self.derived.dense().search(query, limit, allowed)?)
     }

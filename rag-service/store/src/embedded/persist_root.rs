@@ -32,14 +32,19 @@ impl PersistRoot {
     pub(super) fn prepare(configured: &Path) -> Result<Self, Fault> {
         std::fs::create_dir_all(configured).map_err(Fault::file("create", configured))?;
         let absolute = configured.canonicalize().map_err(Fault::file("resolve", configured))?;
-        Ok(Self { configured: configured.to_owned(), absolute })
+        Ok(Self {
+            configured: configured.to_owned(),
+            absolute,
+        })
     }
 
     /// Opens the root. Fails when it has been removed.
     pub(super) fn open(&self) -> Result<Dir, StoreError> {
         Dir::open_ambient_dir(&self.absolute, ambient_authority()).map_err(|error| StoreError::ResolvePath {
             path: self.configured.display().to_string(),
-            reason: format!("the persist root cannot be opened ({error}); create it or set DEFAULT_VECTOR_DB_PERSIST_DIR"),
+            reason: format!(
+                "the persist root cannot be opened ({error}); create it or set DEFAULT_VECTOR_DB_PERSIST_DIR"
+            ),
         })
     }
 
@@ -57,17 +62,27 @@ impl PersistRoot {
     fn default_place(&self, name: &IndexName) -> SnapshotPath {
         let component = directory_component(name);
         let shown = self.configured.join(&component).display().to_string();
-        SnapshotPath { relative: component.into(), shown }
+        SnapshotPath {
+            relative: component.into(),
+            shown,
+        }
     }
 
     fn explicit_place(&self, path: &str) -> Result<SnapshotPath, StoreError> {
-        let refuse = |reason: &str| StoreError::ResolvePath { path: path.to_owned(), reason: reason.to_owned() };
+        let refuse = |reason: &str| StoreError::ResolvePath {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
         let given = Path::new(path);
-        let inside = given.strip_prefix(&self.configured).or_else(|_| given.strip_prefix(&self.absolute));
+        let inside = given
+            .strip_prefix(&self.configured)
+            .or_else(|_| given.strip_prefix(&self.absolute));
         let inside = match inside {
             Ok(inside) => inside,
             Err(_) if given.is_absolute() => {
-                return Err(refuse("it lies outside the persist root (DEFAULT_VECTOR_DB_PERSIST_DIR)"));
+                return Err(refuse(
+                    "it lies outside the persist root (DEFAULT_VECTOR_DB_PERSIST_DIR)",
+                ));
             }
             Err(_) => given,
         };
@@ -84,7 +99,10 @@ impl PersistRoot {
         if relative.as_os_str().is_empty() {
             return Err(refuse("name a directory inside the persist root"));
         }
-        Ok(SnapshotPath { relative, shown: path.to_owned() })
+        Ok(SnapshotPath {
+            relative,
+            shown: path.to_owned(),
+        })
     }
 }
 
@@ -127,14 +145,21 @@ mod tests {
         let place = root.resolve(None, &name("docs")).unwrap();
         assert_eq!(place.relative, PathBuf::from("docs"));
         assert_eq!(place.shown, directory.path().join("docs").display().to_string());
-        assert_eq!(root.resolve(Some(&directory.path().display().to_string()), &name("docs")).unwrap(), place);
+        assert_eq!(
+            root.resolve(Some(&directory.path().display().to_string()), &name("docs"))
+                .unwrap(),
+            place
+        );
     }
 
     #[test]
     fn a_name_that_looks_like_a_path_stays_one_component() {
         let (_directory, root) = root();
         for (index, component) in [("..", "%2E."), ("a/b", "a%2Fb"), ("a%2Fb", "a%252Fb"), ("日本", "日本")] {
-            assert_eq!(root.resolve(None, &name(index)).unwrap().relative, PathBuf::from(component));
+            assert_eq!(
+                root.resolve(None, &name(index)).unwrap().relative,
+                PathBuf::from(component)
+            );
         }
     }
 
@@ -142,15 +167,27 @@ mod tests {
     fn relative_and_absolute_paths_inside_the_root_are_taken() {
         let (directory, root) = root();
         let absolute = directory.path().join("a/b").display().to_string();
-        assert_eq!(root.resolve(Some(&absolute), &name("x")).unwrap().relative, PathBuf::from("a/b"));
-        assert_eq!(root.resolve(Some("./a/b"), &name("x")).unwrap().relative, PathBuf::from("a/b"));
+        assert_eq!(
+            root.resolve(Some(&absolute), &name("x")).unwrap().relative,
+            PathBuf::from("a/b")
+        );
+        assert_eq!(
+            root.resolve(Some("./a/b"), &name("x")).unwrap().relative,
+            PathBuf::from("a/b")
+        );
     }
 
     #[test]
     fn paths_that_lead_out_are_refused() {
         let (_directory, root) = root();
         for path in ["/etc", "../x", "a/../../x", "", ".", "/"] {
-            assert!(matches!(root.resolve(Some(path), &name("x")), Err(StoreError::ResolvePath { .. })), "{path:?}");
+            assert!(
+                matches!(
+                    root.resolve(Some(path), &name("x")),
+                    Err(StoreError::ResolvePath { .. })
+                ),
+                "{path:?}"
+            );
         }
     }
 }

@@ -51,7 +51,11 @@ impl Registry {
     pub(super) fn open(settings: EmbeddedStoreSettings, observer: Arc<dyn StoreObserver>) -> Result<Self, OpenStore> {
         let data_dir = DataDir::open(&settings.data_dir)?;
         let persist_root = PersistRoot::prepare(&settings.persist_root)?;
-        let options = OpenOptions { space: settings.space.clone(), write_queue: settings.write_queue, observer };
+        let options = OpenOptions {
+            space: settings.space.clone(),
+            write_queue: settings.write_queue,
+            observer,
+        };
         let registry = Self {
             settings,
             options,
@@ -78,7 +82,10 @@ impl Registry {
     }
 
     pub(super) fn contains(&self, name: &IndexName) -> bool {
-        self.slots.read().get(name).is_some_and(|slot| slot.created_at_unix_ms.load(Ordering::Relaxed) > 0)
+        self.slots
+            .read()
+            .get(name)
+            .is_some_and(|slot| slot.created_at_unix_ms.load(Ordering::Relaxed) > 0)
     }
 
     pub(super) fn states(&self) -> Vec<(IndexName, IndexState)> {
@@ -88,12 +95,20 @@ impl Registry {
             SlotState::Closed | SlotState::Open(_) => Some(IndexState::Available),
             SlotState::Absent => None,
         };
-        slots.iter().filter_map(|slot| Some((slot.name.clone(), state(slot)?))).collect()
+        slots
+            .iter()
+            .filter_map(|slot| Some((slot.name.clone(), state(slot)?)))
+            .collect()
     }
 
     /// The open index of this name, opening it if need be. Blocks.
     pub(super) fn index(&self, name: &IndexName) -> Result<Arc<OpenIndex>, StoreError> {
-        let slot = self.slots.read().get(name).cloned().ok_or_else(|| StoreError::FindIndex(name.clone()))?;
+        let slot = self
+            .slots
+            .read()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| StoreError::FindIndex(name.clone()))?;
         self.open_slot(&slot)
     }
 
@@ -114,7 +129,12 @@ impl Registry {
 
     /// Deletes an index. Searches that are under way finish on the files they have open.
     pub(super) fn delete(&self, name: &IndexName) -> Result<(), StoreError> {
-        let slot = self.slots.read().get(name).cloned().ok_or_else(|| StoreError::FindIndex(name.clone()))?;
+        let slot = self
+            .slots
+            .read()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| StoreError::FindIndex(name.clone()))?;
         let discarded = self.data_dir.new_staging_path();
         {
             let mut state = slot.state.lock();
@@ -208,14 +228,18 @@ impl Registry {
     }
 
     fn open_slot(&self, slot: &Slot) -> Result<Arc<OpenIndex>, StoreError> {
-        slot.last_used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        slot.last_used
+            .store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         let opened = {
             let mut state = slot.state.lock();
             match &*state {
                 SlotState::Open(index) => return Ok(Arc::clone(index)),
                 SlotState::Absent => return Err(StoreError::FindIndex(slot.name.clone())),
                 SlotState::Unavailable(reason) => {
-                    return Err(StoreError::OpenIndex { name: slot.name.clone(), reason: reason.clone() });
+                    return Err(StoreError::OpenIndex {
+                        name: slot.name.clone(),
+                        reason: reason.clone(),
+                    });
                 }
                 SlotState::Closed => {}
             }
@@ -228,7 +252,10 @@ impl Registry {
                 Err(reason) => {
                     tracing::error!(index.name = %slot.name, %reason, "index cannot be opened");
                     *state = SlotState::Unavailable(reason.clone());
-                    return Err(StoreError::OpenIndex { name: slot.name.clone(), reason });
+                    return Err(StoreError::OpenIndex {
+                        name: slot.name.clone(),
+                        reason,
+                    });
                 }
             }
         };
@@ -245,11 +272,17 @@ impl Registry {
             }
             slots.values().cloned().collect()
         };
-        open.retain(|slot| slot.state.try_lock().is_some_and(|state| matches!(*state, SlotState::Open(_))));
+        open.retain(|slot| {
+            slot.state
+                .try_lock()
+                .is_some_and(|state| matches!(*state, SlotState::Open(_)))
+        });
         open.sort_by_key(|slot| slot.last_used.load(Ordering::Relaxed));
         let excess = open.len().saturating_sub(self.settings.max_open_indexes);
         for slot in open.iter().take(excess) {
-            let Some(mut state) = slot.state.try_lock() else { continue };
+            let Some(mut state) = slot.state.try_lock() else {
+                continue;
+            };
             if let SlotState::Open(index) = &mut *state
                 && Arc::get_mut(index).is_some()
             {

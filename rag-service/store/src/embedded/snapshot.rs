@@ -70,9 +70,14 @@ pub(super) fn find(root: &PersistRoot, source: &SnapshotPath) -> Result<FoundSna
         }
         Err(error) => return Err(escape_or(error, source)),
     };
-    let unusable = |reason: String| StoreError::ReadSnapshot { path: source.shown.clone(), reason };
+    let unusable = |reason: String| StoreError::ReadSnapshot {
+        path: source.shown.clone(),
+        reason,
+    };
     let manifest = directory.read(MANIFEST).map_err(|error| {
-        unusable(format!("it has no readable {MANIFEST} ({error}); only snapshots written by /persist can be loaded"))
+        unusable(format!(
+            "it has no readable {MANIFEST} ({error}); only snapshots written by /persist can be loaded"
+        ))
     })?;
     let manifest = serde_json::from_slice(&manifest).map_err(|error| unusable(format!("{MANIFEST}: {error}")))?;
     Ok(FoundSnapshot { directory, manifest })
@@ -86,18 +91,26 @@ pub(super) fn restore(
     name: &IndexName,
     space: &EmbeddingSpace,
 ) -> Result<(), StoreError> {
-    let unusable = |reason: String| StoreError::ReadSnapshot { path: source.shown.clone(), reason };
+    let unusable = |reason: String| StoreError::ReadSnapshot {
+        path: source.shown.clone(),
+        reason,
+    };
     if let Some(reason) = snapshot.manifest.index.mismatch(space) {
         return Err(unusable(reason));
     }
     std::fs::create_dir_all(staging).map_err(Fault::file("create", staging))?;
-    let mut documents = snapshot.directory.open(DOCUMENTS).map_err(|error| unusable(format!("{DOCUMENTS}: {error}")))?;
+    let mut documents = snapshot
+        .directory
+        .open(DOCUMENTS)
+        .map_err(|error| unusable(format!("{DOCUMENTS}: {error}")))?;
     let target = database(staging);
     let mut copy = File::create(&target).map_err(Fault::file("create", &target))?;
     let sha256 = copy_with_digest(&mut documents, &mut copy).map_err(Fault::file("copy to", &target))?;
     copy.sync_all().map_err(Fault::file("sync", &target))?;
     if sha256 != snapshot.manifest.documents_sha256 {
-        return Err(unusable(format!("{DOCUMENTS} does not have the checksum that {MANIFEST} gives")));
+        return Err(unusable(format!(
+            "{DOCUMENTS} does not have the checksum that {MANIFEST} gives"
+        )));
     }
     docstore::verify_snapshot(&target).map_err(|fault| unusable(fault.to_string()))?;
     docstore::renew_epoch(&target)?;
@@ -111,7 +124,10 @@ fn fill(parent: &Dir, unfinished: &Path, index: &Manifest, documents: &Path) -> 
     let mut copy = directory.create(DOCUMENTS)?;
     let documents_sha256 = copy_with_digest(&mut File::open(documents)?, &mut copy)?;
     copy.sync_all()?;
-    let manifest = SnapshotManifest { index: index.clone(), documents_sha256 };
+    let manifest = SnapshotManifest {
+        index: index.clone(),
+        documents_sha256,
+    };
     let mut file = directory.create(MANIFEST)?;
     file.write_all(&serde_json::to_vec_pretty(&manifest)?)?;
     file.sync_all()?;
@@ -149,10 +165,14 @@ fn exchange(parent: &Dir, unfinished: &Path, name: &Path) -> io::Result<()> {
 
 /// The directory a snapshot lies in, and its own name there.
 fn parent_of(root: &Dir, target: &SnapshotPath) -> Result<(Dir, PathBuf), StoreError> {
-    let name = target.relative.file_name().map(PathBuf::from).ok_or_else(|| StoreError::ResolvePath {
-        path: target.shown.clone(),
-        reason: "name a directory inside the persist root".to_owned(),
-    })?;
+    let name = target
+        .relative
+        .file_name()
+        .map(PathBuf::from)
+        .ok_or_else(|| StoreError::ResolvePath {
+            path: target.shown.clone(),
+            reason: "name a directory inside the persist root".to_owned(),
+        })?;
     let parent = match target.relative.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         None => root.try_clone(),
         Some(parent) => root.create_dir_all(parent).and_then(|()| root.open_dir(parent)),
@@ -162,7 +182,10 @@ fn parent_of(root: &Dir, target: &SnapshotPath) -> Result<(Dir, PathBuf), StoreE
 
 /// A snapshot may replace a snapshot or an empty directory, and nothing else that somebody keeps there.
 fn refuse_foreign_directory(parent: &Dir, name: &Path, target: &SnapshotPath) -> Result<(), StoreError> {
-    let refuse = |reason: &str| StoreError::ResolvePath { path: target.shown.clone(), reason: reason.to_owned() };
+    let refuse = |reason: &str| StoreError::ResolvePath {
+        path: target.shown.clone(),
+        reason: reason.to_owned(),
+    };
     let metadata = match parent.symlink_metadata(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(escape_or(error, target)),
@@ -183,11 +206,20 @@ fn refuse_foreign_directory(parent: &Dir, name: &Path, target: &SnapshotPath) ->
 fn escape_or(error: io::Error, target: &SnapshotPath) -> StoreError {
     if error.kind() == io::ErrorKind::PermissionDenied {
         let reason = "it leads out of the persist root".to_owned();
-        return StoreError::ResolvePath { path: target.shown.clone(), reason };
+        return StoreError::ResolvePath {
+            path: target.shown.clone(),
+            reason,
+        };
     }
-    if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists) {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
+    ) {
         let reason = "a part of it is not a directory inside the persist root".to_owned();
-        return StoreError::ResolvePath { path: target.shown.clone(), reason };
+        return StoreError::ResolvePath {
+            path: target.shown.clone(),
+            reason,
+        };
     }
     Fault::file("open", &target.relative)(error).into()
 }
@@ -197,7 +229,9 @@ fn copy_with_digest(source: &mut impl Read, target: &mut impl Write) -> io::Resu
     let mut buffer = vec![0_u8; 1 << 20];
     loop {
         let length = source.read(&mut buffer)?;
-        let Some(read) = buffer.get(..length).filter(|read| !read.is_empty()) else { break };
+        let Some(read) = buffer.get(..length).filter(|read| !read.is_empty()) else {
+            break;
+        };
         digest.update(read);
         target.write_all(read)?;
     }

@@ -23,7 +23,11 @@ fn an_inserted_document_is_found_at_once_by_both_searches() {
         let found = search(&fixture.store, "i", "gamma", RetrievalMode::Hybrid, None).await;
         assert_eq!(found.dense.len(), 2);
         assert_eq!(found.lexical.len(), 1);
-        let nodes = fixture.store.nodes(&name("i"), vec![found.lexical[0].node]).await.unwrap();
+        let nodes = fixture
+            .store
+            .nodes(&name("i"), vec![found.lexical[0].node])
+            .await
+            .unwrap();
         assert_eq!(nodes[0].text, "gamma delta");
         assert_eq!(nodes[0].position, 1);
     });
@@ -52,12 +56,24 @@ fn an_updated_document_keeps_its_id_and_is_known_by_its_new_text() {
         let mut changed = document("new", json!({}));
         let id = document("old", json!({})).document.id;
         changed.document.id = id.clone();
-        let outcomes = fixture.store.update(&name("i"), vec![changed.clone(), changed.clone()]).await.unwrap();
+        let outcomes = fixture
+            .store
+            .update(&name("i"), vec![changed.clone(), changed.clone()])
+            .await
+            .unwrap();
         assert_eq!(outcomes, [UpdateOutcome::Updated, UpdateOutcome::Unchanged]);
-        let again = fixture.store.insert(&name("i"), vec![document("new", json!({}))]).await.unwrap();
+        let again = fixture
+            .store
+            .insert(&name("i"), vec![document("new", json!({}))])
+            .await
+            .unwrap();
         assert_eq!(again, [InsertOutcome::Duplicate(id.clone())]);
         // The id belongs to the old text: indexing that again takes it back.
-        let back = fixture.store.insert(&name("i"), vec![document("old", json!({}))]).await.unwrap();
+        let back = fixture
+            .store
+            .insert(&name("i"), vec![document("old", json!({}))])
+            .await
+            .unwrap();
         assert_eq!(back, [InsertOutcome::Inserted]);
         let listed = fixture.store.list_documents(&name("i"), ALL, None).await.unwrap();
         assert_eq!(listed.documents[0].document.text, "old");
@@ -70,14 +86,28 @@ fn a_filter_is_applied_before_ranking_and_to_listings() {
     let fixture = Fixture::new();
     block_on(async {
         let documents = (0..40).map(|number| {
-            document(&format!("common word {number}"), json!({"n": number, "kind": if number % 20 == 0 { "rare" } else { "usual" }}))
+            document(
+                &format!("common word {number}"),
+                json!({"n": number, "kind": if number % 20 == 0 { "rare" } else { "usual" }}),
+            )
         });
         fixture.store.insert(&name("i"), documents.collect()).await.unwrap();
         let filter = |value: serde_json::Value| Some(Filter::parse(value.as_object().unwrap()).unwrap());
-        let found = search(&fixture.store, "i", "common", RetrievalMode::Hybrid, filter(json!({"kind": "rare"}))).await;
+        let found = search(
+            &fixture.store,
+            "i",
+            "common",
+            RetrievalMode::Hybrid,
+            filter(json!({"kind": "rare"})),
+        )
+        .await;
         assert_eq!((found.dense.len(), found.lexical.len()), (2, 2));
         let page = Page { offset: 1, limit: 2 };
-        let listed = fixture.store.list_nodes(&name("i"), page, filter(json!({"n": {"$gte": 36}}))).await.unwrap();
+        let listed = fixture
+            .store
+            .list_nodes(&name("i"), page, filter(json!({"n": {"$gte": 36}})))
+            .await
+            .unwrap();
         assert_eq!((listed.total, listed.nodes.len()), (4, 2));
         assert_eq!(listed.nodes[0].text, "common word 37");
     });
@@ -101,7 +131,10 @@ fn a_deleted_index_is_gone_and_its_name_free() {
 #[test]
 fn one_data_directory_has_one_owner() {
     let fixture = Fixture::new();
-    assert!(matches!(Fixture::open_at(&fixture.data_dir(), 64), Err(OpenStore::LockDirectory(_))));
+    assert!(matches!(
+        Fixture::open_at(&fixture.data_dir(), 64),
+        Err(OpenStore::LockDirectory(_))
+    ));
 }
 
 #[test]
@@ -109,15 +142,27 @@ fn more_indexes_than_may_be_open_are_all_served() {
     let fixture = Fixture::with_open_indexes(2);
     block_on(async {
         for number in 0..6 {
-            fixture.insert(&format!("i{number}"), &[&format!("text {number}")]).await;
+            fixture
+                .insert(&format!("i{number}"), &[&format!("text {number}")])
+                .await;
         }
         for number in 0..6 {
-            let found = search(&fixture.store, &format!("i{number}"), "text", RetrievalMode::Hybrid, None).await;
+            let found = search(
+                &fixture.store,
+                &format!("i{number}"),
+                "text",
+                RetrievalMode::Hybrid,
+                None,
+            )
+            .await;
             assert_eq!((found.dense.len(), found.lexical.len()), (1, 1));
         }
     });
     let names = block_on(fixture.restart().store.index_names()).unwrap();
-    assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["i0", "i1", "i2", "i3", "i4", "i5"]);
+    assert_eq!(
+        names.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        ["i0", "i1", "i2", "i3", "i4", "i5"]
+    );
 }
 
 #[test]
@@ -131,9 +176,17 @@ fn an_index_of_another_model_is_refused_with_the_fix_and_the_others_are_served()
         std::fs::write(&manifest, text.replace(fixture::MODEL, "some/other-model")).unwrap();
     });
     block_on(async {
-        let error = fixture.store.list_nodes(&name("bad"), ALL, None).await.unwrap_err().to_string();
+        let error = fixture
+            .store
+            .list_nodes(&name("bad"), ALL, None)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("LOCAL_EMBEDDING_MODEL_ID=some/other-model"), "{error}");
-        assert_eq!(fixture.store.list_nodes(&name("good"), ALL, None).await.unwrap().total, 1);
+        assert_eq!(
+            fixture.store.list_nodes(&name("good"), ALL, None).await.unwrap().total,
+            1
+        );
     });
 }
 
@@ -142,10 +195,17 @@ fn a_snapshot_restores_what_was_there_and_does_not_follow_later_changes() {
     let fixture = Fixture::new();
     block_on(async {
         fixture.insert("i", &["alpha|beta", "gamma"]).await;
-        let shown = fixture.store.persist(&name("i"), Some("backups/monday".to_owned())).await.unwrap();
+        let shown = fixture
+            .store
+            .persist(&name("i"), Some("backups/monday".to_owned()))
+            .await
+            .unwrap();
         assert_eq!(shown, "backups/monday");
         fixture.insert("i", &["delta"]).await;
-        let load = |overwrite| LoadRequest { path: Some("backups/monday".to_owned()), overwrite };
+        let load = |overwrite| LoadRequest {
+            path: Some("backups/monday".to_owned()),
+            overwrite,
+        };
         let conflict = fixture.store.load(&name("i"), load(false)).await.unwrap_err();
         assert!(matches!(conflict, StoreError::CreateIndex(_)));
         fixture.store.load(&name("copy"), load(false)).await.unwrap();
@@ -154,14 +214,32 @@ fn a_snapshot_restores_what_was_there_and_does_not_follow_later_changes() {
             let listed = fixture.store.list_nodes(&name(restored), ALL, None).await.unwrap();
             let texts: Vec<&str> = listed.nodes.iter().map(|node| node.text.as_str()).collect();
             assert_eq!(texts, ["alpha", "beta", "gamma"]);
-            assert!(search(&fixture.store, restored, "delta", RetrievalMode::Lexical, None).await.lexical.is_empty());
-            assert_eq!(search(&fixture.store, restored, "gamma", RetrievalMode::Hybrid, None).await.dense.len(), 3);
+            assert!(
+                search(&fixture.store, restored, "delta", RetrievalMode::Lexical, None)
+                    .await
+                    .lexical
+                    .is_empty()
+            );
+            assert_eq!(
+                search(&fixture.store, restored, "gamma", RetrievalMode::Hybrid, None)
+                    .await
+                    .dense
+                    .len(),
+                3
+            );
         }
         // A second snapshot takes the place of the first.
         fixture.insert("i", &["epsilon"]).await;
-        fixture.store.persist(&name("i"), Some("backups/monday".to_owned())).await.unwrap();
+        fixture
+            .store
+            .persist(&name("i"), Some("backups/monday".to_owned()))
+            .await
+            .unwrap();
         fixture.store.load(&name("copy"), load(true)).await.unwrap();
-        assert_eq!(fixture.store.list_nodes(&name("copy"), ALL, None).await.unwrap().total, 4);
+        assert_eq!(
+            fixture.store.list_nodes(&name("copy"), ALL, None).await.unwrap().total,
+            4
+        );
     });
 }
 
@@ -172,7 +250,10 @@ fn a_damaged_missing_or_foreign_snapshot_is_refused_and_the_index_stays() {
         fixture.insert("i", &["alpha"]).await;
         fixture.store.persist(&name("i"), Some("s".to_owned())).await.unwrap();
         let load = |path: &str| {
-            let request = LoadRequest { path: Some(path.to_owned()), overwrite: true };
+            let request = LoadRequest {
+                path: Some(path.to_owned()),
+                overwrite: true,
+            };
             async { fixture.store.load(&name("i"), request).await.unwrap_err() }
         };
         assert!(matches!(load("absent").await, StoreError::FindSnapshot(_)));
@@ -182,7 +263,11 @@ fn a_damaged_missing_or_foreign_snapshot_is_refused_and_the_index_stays() {
         std::fs::create_dir(fixture.persist_root().join("mine")).unwrap();
         std::fs::write(fixture.persist_root().join("mine/notes.txt"), "keep me").unwrap();
         assert!(matches!(load("mine").await, StoreError::ReadSnapshot { .. }));
-        let refused = fixture.store.persist(&name("i"), Some("mine".to_owned())).await.unwrap_err();
+        let refused = fixture
+            .store
+            .persist(&name("i"), Some("mine".to_owned()))
+            .await
+            .unwrap_err();
         assert!(matches!(refused, StoreError::ResolvePath { .. }));
         assert_eq!(fixture.store.list_nodes(&name("i"), ALL, None).await.unwrap().total, 1);
     });
@@ -197,9 +282,16 @@ fn links_do_not_lead_out_of_the_persist_root() {
     block_on(async {
         fixture.insert("i", &["alpha"]).await;
         for path in ["link", "link/deeper"] {
-            let refused = fixture.store.persist(&name("i"), Some(path.to_owned())).await.unwrap_err();
+            let refused = fixture
+                .store
+                .persist(&name("i"), Some(path.to_owned()))
+                .await
+                .unwrap_err();
             assert!(matches!(refused, StoreError::ResolvePath { .. }), "{path}: {refused}");
-            let request = LoadRequest { path: Some(path.to_owned()), overwrite: true };
+            let request = LoadRequest {
+                path: Some(path.to_owned()),
+                overwrite: true,
+            };
             let refused = fixture.store.load(&name("i"), request).await.unwrap_err();
             assert!(matches!(refused, StoreError::ResolvePath { .. }), "{path}: {refused}");
         }
@@ -214,7 +306,10 @@ fn a_persist_root_that_was_removed_is_the_requests_fault_and_is_named() {
         fixture.insert("i", &["alpha"]).await;
         std::fs::remove_dir_all(fixture.persist_root()).unwrap();
         let refused = fixture.store.persist(&name("i"), None).await.unwrap_err();
-        assert!(refused.to_string().contains("DEFAULT_VECTOR_DB_PERSIST_DIR"), "{refused}");
+        assert!(
+            refused.to_string().contains("DEFAULT_VECTOR_DB_PERSIST_DIR"),
+            "{refused}"
+        );
     });
 }
 
@@ -230,7 +325,13 @@ fn a_write_is_safe_and_found_when_the_lexical_index_cannot_be_kept_on_disk() {
     block_on(async {
         fixture.insert("i", &["beta"]).await;
         for word in ["alpha", "beta"] {
-            assert_eq!(search(&fixture.store, "i", word, RetrievalMode::Lexical, None).await.lexical.len(), 1);
+            assert_eq!(
+                search(&fixture.store, "i", word, RetrievalMode::Lexical, None)
+                    .await
+                    .lexical
+                    .len(),
+                1
+            );
         }
     });
     assert!(fixture.observer.lexical_rebuilds() > 0);
@@ -242,13 +343,23 @@ fn concurrent_writes_to_one_index_all_succeed_and_share_commits() {
     block_on(async {
         let writes = (0..50).map(|number| {
             let store = &fixture.store;
-            async move { store.insert(&name("i"), vec![document(&format!("text {number}"), json!({}))]).await }
+            async move {
+                store
+                    .insert(&name("i"), vec![document(&format!("text {number}"), json!({}))])
+                    .await
+            }
         });
         for outcome in futures_join(writes).await {
             assert_eq!(outcome.unwrap(), [InsertOutcome::Inserted]);
         }
         assert_eq!(fixture.store.list_nodes(&name("i"), ALL, None).await.unwrap().total, 50);
-        assert_eq!(search(&fixture.store, "i", "text", RetrievalMode::Hybrid, None).await.dense.len(), 50);
+        assert_eq!(
+            search(&fixture.store, "i", "text", RetrievalMode::Hybrid, None)
+                .await
+                .dense
+                .len(),
+            50
+        );
     });
 }
 
@@ -263,7 +374,11 @@ async fn futures_join<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Out
                 *output = Some(value);
             }
         }
-        if pinned.iter().all(|(_, output)| output.is_some()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if pinned.iter().all(|(_, output)| output.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     pinned.into_iter().filter_map(|(_, output)| output).collect()

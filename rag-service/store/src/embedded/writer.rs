@@ -81,19 +81,29 @@ impl Writer {
             .name("index-writer".to_owned())
             .spawn(move || span.in_scope(|| run(connection, &derived, &receiver)))
             .map_err(Fault::file("start the writer of", name.as_str()))?;
-        Ok(Self { name, queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            name,
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     pub(super) async fn insert(&self, documents: Vec<IndexedDocument>) -> Result<Vec<InsertOutcome>, StoreError> {
         self.send(|connection, changes| {
-            documents.into_iter().map(|document| docstore::insert(connection, document, changes)).collect()
+            documents
+                .into_iter()
+                .map(|document| docstore::insert(connection, document, changes))
+                .collect()
         })
         .await
     }
 
     pub(super) async fn update(&self, documents: Vec<IndexedDocument>) -> Result<Vec<UpdateOutcome>, StoreError> {
         self.send(|connection, changes| {
-            documents.into_iter().map(|document| docstore::update(connection, document, changes)).collect()
+            documents
+                .into_iter()
+                .map(|document| docstore::update(connection, document, changes))
+                .collect()
         })
         .await
     }
@@ -117,7 +127,11 @@ impl Writer {
         work: impl FnOnce(&Connection, &mut Changes) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        let write = Pending { work: Some(work), outcome: Err(Fault::Stopped.into()), sender };
+        let write = Pending {
+            work: Some(work),
+            outcome: Err(Fault::Stopped.into()),
+            sender,
+        };
         {
             let queue = self.queue.lock();
             let queue = queue.as_ref().ok_or_else(|| StoreError::FindIndex(self.name.clone()))?;
@@ -133,8 +147,9 @@ impl Writer {
 fn run(mut connection: Connection, derived: &Derived, queue: &Receiver<Box<dyn Write>>) {
     let mut changed_since_checkpoint: u64 = 0;
     while let Ok(first) = queue.recv() {
-        let mut group: Vec<Box<dyn Write>> =
-            std::iter::once(first).chain(queue.try_iter().take(MAX_GROUP - 1)).collect();
+        let mut group: Vec<Box<dyn Write>> = std::iter::once(first)
+            .chain(queue.try_iter().take(MAX_GROUP - 1))
+            .collect();
         let outcome = write_group(&mut connection, derived, &mut group).map_err(|fault| {
             tracing::error!(%fault, cause = ?std::error::Error::source(&fault), "writing documents failed");
             StoreError::from(fault)
@@ -142,7 +157,9 @@ fn run(mut connection: Connection, derived: &Derived, queue: &Receiver<Box<dyn W
         for write in group {
             write.answer(outcome.clone().map(|_| ()));
         }
-        let Ok(Some((version, changed))) = outcome else { continue };
+        let Ok(Some((version, changed))) = outcome else {
+            continue;
+        };
         derived.compact();
         changed_since_checkpoint += changed;
         if changed_since_checkpoint >= MIN_CHANGES_FOR_CHECKPOINT.max(derived.dense().len() / 8) {
@@ -166,7 +183,9 @@ fn write_group(
     derived: &Derived,
     group: &mut [Box<dyn Write>],
 ) -> Result<Option<(Version, u64)>, Fault> {
-    let Some((version, changes)) = commit_group(connection, group)? else { return Ok(None) };
+    let Some((version, changes)) = commit_group(connection, group)? else {
+        return Ok(None);
+    };
     derived.follow(connection, &changes, &version)?;
     Ok(Some((version, (changes.added.len() + changes.removed.len()) as u64)))
 }

@@ -63,7 +63,12 @@ impl Fixture {
 
     fn in_directory(directory: TempDir, open_indexes: usize) -> Self {
         let (store, observer) = Self::open_at(&directory.path().join("data"), open_indexes).unwrap();
-        Self { directory, open_indexes, store, observer }
+        Self {
+            directory,
+            open_indexes,
+            store,
+            observer,
+        }
     }
 
     pub(super) fn open_at(data_dir: &Path, open: usize) -> Result<(EmbeddedStore, Arc<Rebuilds>), OpenStore> {
@@ -71,11 +76,17 @@ impl Fixture {
         let settings = EmbeddedStoreSettings {
             data_dir: data_dir.to_owned(),
             persist_root: data_dir.with_file_name("persist"),
-            space: EmbeddingSpace { model_id: MODEL.to_owned(), dimension: DIMENSION },
+            space: EmbeddingSpace {
+                model_id: MODEL.to_owned(),
+                dimension: DIMENSION,
+            },
             max_open_indexes: open,
             write_queue: 64,
         };
-        Ok((EmbeddedStore::open(settings, Arc::clone(&observer) as Arc<dyn StoreObserver>)?, observer))
+        Ok((
+            EmbeddedStore::open(settings, Arc::clone(&observer) as Arc<dyn StoreObserver>)?,
+            observer,
+        ))
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
@@ -87,11 +98,17 @@ impl Fixture {
     }
 
     pub(super) fn index_directory(&self, index: &str) -> PathBuf {
-        self.directory.path().join("data/indexes").join(name(index).directory_name())
+        self.directory
+            .path()
+            .join("data/indexes")
+            .join(name(index).directory_name())
     }
 
     pub(super) async fn insert(&self, index: &str, texts: &[&str]) {
-        let documents = texts.iter().map(|text| document(text, Value::Object(serde_json::Map::new()))).collect();
+        let documents = texts
+            .iter()
+            .map(|text| document(text, Value::Object(serde_json::Map::new())))
+            .collect();
         self.store.insert(&name(index), documents).await.unwrap();
     }
 
@@ -102,7 +119,12 @@ impl Fixture {
 
     /// Stops, does something to the files, and starts again.
     pub(super) fn stop_and(self, meanwhile: impl FnOnce()) -> Self {
-        let Self { directory, open_indexes, store, .. } = self;
+        let Self {
+            directory,
+            open_indexes,
+            store,
+            ..
+        } = self;
         block_on(store.shutdown());
         drop(store);
         meanwhile();
@@ -118,7 +140,10 @@ impl Fixture {
 }
 
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 pub(super) fn name(text: &str) -> IndexName {
@@ -136,18 +161,35 @@ pub(super) fn indexed(document: Document) -> IndexedDocument {
         .text
         .split('|')
         .filter(|part| !part.is_empty())
-        .map(|part| Chunk { text: part.to_owned(), span: CharSpan { start: 0, end: 1 } })
+        .map(|part| Chunk {
+            text: part.to_owned(),
+            span: CharSpan { start: 0, end: 1 },
+        })
         .collect();
     let nodes = link_nodes(&document.id, TextKind::Prose, chunks)
         .into_iter()
-        .map(|node| IndexedNode { embedding: embedding(&node.text), node })
+        .map(|node| IndexedNode {
+            embedding: embedding(&node.text),
+            node,
+        })
         .collect();
-    IndexedDocument { document, search_header: String::new(), nodes }
+    IndexedDocument {
+        document,
+        search_header: String::new(),
+        nodes,
+    }
 }
 
 pub(super) fn embedding(text: &str) -> Embedding {
     let digest = Sha256::digest(text.as_bytes());
-    Embedding::normalised(digest.iter().take(DIMENSION).map(|byte| f32::from(*byte) - 127.5).collect()).unwrap()
+    Embedding::normalised(
+        digest
+            .iter()
+            .take(DIMENSION)
+            .map(|byte| f32::from(*byte) - 127.5)
+            .collect(),
+    )
+    .unwrap()
 }
 
 pub(super) async fn search(
@@ -157,8 +199,13 @@ pub(super) async fn search(
     mode: RetrievalMode,
     filter: Option<Filter>,
 ) -> Candidates {
-    let request =
-        SearchRequest { mode, embedding: Some(embedding(query)), query: query.to_owned(), limit: 100, filter };
+    let request = SearchRequest {
+        mode,
+        embedding: Some(embedding(query)),
+        query: query.to_owned(),
+        limit: 100,
+        filter,
+    };
     store.search(&name(index), request).await.unwrap()
 }
 

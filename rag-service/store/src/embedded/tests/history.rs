@@ -105,17 +105,26 @@ fn play(history: Vec<Step>) -> (Fixture, Model) {
     for step in history {
         match step {
             Step::Insert(texts) => {
-                let documents =
-                    texts.iter().map(|text| indexed(Document::new(text.clone(), json_metadata()))).collect();
+                let documents = texts
+                    .iter()
+                    .map(|text| indexed(Document::new(text.clone(), json_metadata())))
+                    .collect();
                 let outcomes = block_on(fixture.store.insert(&name(INDEX), documents)).unwrap();
                 let expected: Vec<InsertOutcome> = texts.iter().map(|text| model.insert(text)).collect();
                 assert_eq!(outcomes, expected);
             }
             Step::Update { victim, text } => {
                 let id = model.pick(victim);
-                let changed = Document { id: id.clone(), text: text.clone(), metadata: json_metadata() };
+                let changed = Document {
+                    id: id.clone(),
+                    text: text.clone(),
+                    metadata: json_metadata(),
+                };
                 let outcomes = block_on(fixture.store.update(&name(INDEX), vec![indexed(changed)]));
-                assert_eq!(outcomes.unwrap_or(vec![UpdateOutcome::NotFound]), [model.update(&id, &text)]);
+                assert_eq!(
+                    outcomes.unwrap_or(vec![UpdateOutcome::NotFound]),
+                    [model.update(&id, &text)]
+                );
             }
             Step::Delete(victim) => {
                 let id = model.pick(victim);
@@ -141,12 +150,19 @@ impl Damage {
             Self::RemoveLexical => ("lexical", false),
             Self::TearLexical => ("lexical", true),
         };
-        let Ok(entries) = std::fs::read_dir(index.join(part)) else { return };
+        let Ok(entries) = std::fs::read_dir(index.join(part)) else {
+            return;
+        };
         for entry in entries {
             let path = entry.unwrap().path();
             if tear {
                 let length = std::fs::metadata(&path).unwrap().len();
-                std::fs::File::options().write(true).open(&path).unwrap().set_len(length / 2).unwrap();
+                std::fs::File::options()
+                    .write(true)
+                    .open(&path)
+                    .unwrap()
+                    .set_len(length / 2)
+                    .unwrap();
             } else {
                 std::fs::remove_file(&path).unwrap();
             }
@@ -163,7 +179,18 @@ struct Answers {
 
 async fn answers(fixture: &Fixture) -> Answers {
     let store = &fixture.store;
-    let nodes = store.list_nodes(&name(INDEX), Page { offset: 0, limit: 10_000 }, None).await.unwrap().nodes;
+    let nodes = store
+        .list_nodes(
+            &name(INDEX),
+            Page {
+                offset: 0,
+                limit: 10_000,
+            },
+            None,
+        )
+        .await
+        .unwrap()
+        .nodes;
     let id_of = |key: NodeKey| nodes.iter().find(|node| node.key == key).unwrap().id.to_string();
     let named = |hits: Vec<Hit>| -> Vec<(String, f32)> {
         let mut named: Vec<_> = hits.into_iter().map(|hit| (id_of(hit.node), hit.score)).collect();
