@@ -5,6 +5,7 @@
 //! and no character other than white space is lost. Only this module knows the `text-splitter` crate.
 
 mod code;
+mod hazard;
 mod language;
 mod markdown;
 mod passages;

@@ -12,6 +12,7 @@ fn metadata(value: Value) -> Metadata {
     serde_json::from_value(value).expect("metadata is an object")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the calls read better without references")]
 fn matches(filter: Value, value: Value) -> bool {
     parse(&filter).expect("the filter is valid").matches(&metadata(value))
 }

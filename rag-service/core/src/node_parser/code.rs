@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use text_splitter::CodeSplitter;
 use tree_sitter::{Language as Grammar, ParseOptions, ParseState, Parser, Tree};
 
+use super::hazard::is_hazardous;
 use super::language::Language;
 use super::sentence;
 use super::window::Window;
@@ -13,9 +14,6 @@ use super::window::Window;
 /// and a file of opening brackets would take it hours.
 const MAX_TREE_DEPTH: usize = 128;
 
-/// Most HTML elements that may be open at once. The grammar's scanner copies all of them for every tag it reads.
-const MAX_OPEN_ELEMENTS: usize = 2000;
-
 /// Fewest bytes between two progress reports of the parser, on average over the window. Programs take about one for
 /// every 150 bytes, hardly any more than one for 50; a text that is ambiguous to a grammar takes more, and a time that
 /// grows with its square. Reports are counted rather than time, so that the outcome is always the same.
@@ -23,7 +21,7 @@ const BYTES_PER_PROGRESS_REPORT: usize = 48;
 
 /// Passages of the window, without overlap. What cannot be cut along a tree is cut by lines.
 pub(super) fn cut(window: &Window<'_>, language: Language) -> Vec<Range<usize>> {
-    if language == Language::Html && open_elements(window.text()) > MAX_OPEN_ELEMENTS {
+    if is_hazardous(language, window.text()) {
         return sentence::cut(window, 0);
     }
     let grammar = language.grammar(window.text());
@@ -79,21 +77,6 @@ fn is_closing(window: &Window<'_>, range: &Range<usize>) -> bool {
         .text()
         .get(range.clone())
         .is_some_and(|passage| !passage.contains(char::is_alphanumeric))
-}
-
-/// How many elements are open at once, at most; an upper estimate, as some are never closed.
-fn open_elements(html: &str) -> usize {
-    let mut open: usize = 0;
-    let mut most = 0;
-    for tag in html.split('<').skip(1) {
-        open = if tag.starts_with('/') {
-            open.saturating_sub(1)
-        } else {
-            open + 1
-        };
-        most = most.max(open);
-    }
-    most
 }
 
 /// The syntax tree, unless it takes the parser unusually many steps.

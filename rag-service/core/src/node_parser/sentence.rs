@@ -6,14 +6,9 @@ use text_splitter::TextSplitter;
 
 use super::window::Window;
 
-/// Passages of the window that repeat up to `overlap` tokens of the one before; less than a passage has.
+/// Passages of the window, of about the same size, that repeat up to `overlap` tokens of the one before.
 pub(super) fn cut(window: &Window<'_>, overlap: usize) -> Vec<Range<usize>> {
-    let config = window.config();
-    let overlap = overlap.min(config.capacity().desired().saturating_sub(1));
-    let config = config
-        .with_overlap(overlap)
-        .expect("the overlap is less than the capacity");
-    TextSplitter::new(config)
+    TextSplitter::new(window.even_config(overlap))
         .chunk_indices(window.text())
         .map(|(start, passage)| start..start + passage.len())
         .collect()

@@ -12,6 +12,9 @@ use rag_core::index_name::IndexName;
 
 use crate::error::{Fault, StoreError};
 
+/// What KAITO's client sends as the path when its caller gave none, wherever the root is.
+const CLIENT_DEFAULT: &str = "storage";
+
 /// The configured root.
 pub(super) struct PersistRoot {
     configured: PathBuf,
@@ -54,7 +57,7 @@ impl PersistRoot {
         let configured = self.configured.display().to_string();
         match path {
             None => Ok(self.default_place(name)),
-            Some(path) if path == configured => Ok(self.default_place(name)),
+            Some(path) if path == configured || path == CLIENT_DEFAULT => Ok(self.default_place(name)),
             Some(path) => self.explicit_place(path),
         }
     }

@@ -90,10 +90,13 @@ fn code_of_extreme_depth_is_cut_in_bounded_time() {
         "<a>".repeat(12_000),
         "a+".repeat(20_000),
         "{\n".repeat(20_000),
+        "- ".repeat(20_000),
+        (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+        format!("f({})\n", ["<<~A"; 300].join(", ")),
     ];
     check_all(
         TokenCounter::estimate(),
         &texts,
-        &source(&["rust", "json", "html", "bash"]),
+        &source(&["rust", "json", "html", "bash", "yaml", "python", "ruby"]),
     );
 }
