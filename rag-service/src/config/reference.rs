@@ -28,6 +28,8 @@ pub fn environment_table() -> String {
             .map(ToString::to_string)
             .unwrap_or_default()
             .replace('|', "\\|");
+        // clap drops the last full stop of a doc comment.
+        let end = if help.ends_with(['.', ']', ')']) { "" } else { "." };
         let allowed: Vec<String> = argument
             .get_possible_values()
             .iter()
@@ -40,7 +42,7 @@ pub fn environment_table() -> String {
             format!(" One of {}.", allowed.join(", "))
         };
         table.push_str(&format!(
-            "| `{}` | {} | {help}{allowed} |\n",
+            "| `{}` | {} | {help}{end}{allowed} |\n",
             variable.to_string_lossy(),
             defaults.join(", ")
         ));
