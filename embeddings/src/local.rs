@@ -56,7 +56,7 @@ pub struct LocalSettings {
     /// Threads that one run of the model uses; at least 1.
     pub threads: usize,
     /// Upper bound of a batch: texts in it times the longest one's tokens. A text that is longer runs alone. 1,024 is a
-    /// good value on CPUs: larger batches were slower in measurements, and a query waits for the batch at hand.
+    /// good value on CPUs: larger batches were no faster in measurements, and a query waits for the batch at hand.
     pub max_batch_tokens: usize,
     /// Calls of each kind that may wait; at least 1. Queries and passages are counted apart, so that indexing does not
     /// keep searches out.

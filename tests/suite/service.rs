@@ -6,6 +6,7 @@ mod errors;
 mod indexing;
 mod metrics;
 mod python_client;
+mod remote_embedding;
 mod retrieval;
 mod snapshots;
 mod startup;

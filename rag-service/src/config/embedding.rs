@@ -62,7 +62,7 @@ pub struct EmbeddingConfig {
     embedding_threads: Option<usize>,
     /// Largest batch, in tokens including padding.
     #[arg(long, env = "RAG_EMBEDDING_BATCH_TOKENS", value_name = "RAG_EMBEDDING_BATCH_TOKENS",
-          default_value_t = 4096, value_parser = super::limits::positive)]
+          default_value_t = 1024, value_parser = super::limits::positive)]
     embedding_batch_tokens: usize,
     /// Embedding calls that may wait; more get 429.
     #[arg(long, env = "RAG_EMBEDDING_QUEUE", value_name = "RAG_EMBEDDING_QUEUE", default_value_t = 256,

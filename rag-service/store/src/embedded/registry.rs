@@ -90,10 +90,11 @@ impl Registry {
 
     pub(super) fn states(&self) -> Vec<(IndexName, IndexState)> {
         let slots: Vec<Arc<Slot>> = self.slots.read().values().cloned().collect();
-        let state = |slot: &Slot| match &*slot.state.lock() {
-            SlotState::Unavailable(reason) => Some(IndexState::Unavailable(reason.clone())),
-            SlotState::Closed | SlotState::Open(_) => Some(IndexState::Available),
-            SlotState::Absent => None,
+        // A slot that is busy is being opened or replaced; whoever asks how things are does not wait for it.
+        let state = |slot: &Slot| match slot.state.try_lock().as_deref() {
+            Some(SlotState::Unavailable(reason)) => Some(IndexState::Unavailable(reason.clone())),
+            Some(SlotState::Closed | SlotState::Open(_)) | None => Some(IndexState::Available),
+            Some(SlotState::Absent) => None,
         };
         slots
             .iter()
@@ -103,12 +104,7 @@ impl Registry {
 
     /// The open index of this name, opening it if need be. Blocks.
     pub(super) fn index(&self, name: &IndexName) -> Result<Arc<OpenIndex>, StoreError> {
-        let slot = self
-            .slots
-            .read()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| StoreError::FindIndex(name.clone()))?;
+        let slot = self.slot(name)?;
         self.open_slot(&slot)
     }
 
@@ -129,12 +125,7 @@ impl Registry {
 
     /// Deletes an index. Searches that are under way finish on the files they have open.
     pub(super) fn delete(&self, name: &IndexName) -> Result<(), StoreError> {
-        let slot = self
-            .slots
-            .read()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| StoreError::FindIndex(name.clone()))?;
+        let slot = self.slot(name)?;
         let discarded = self.data_dir.new_staging_path();
         {
             let mut state = slot.state.lock();
@@ -217,6 +208,11 @@ impl Registry {
         *state = SlotState::Closed;
         drop(state);
         self.open_slot(&slot).map(drop)
+    }
+
+    fn slot(&self, name: &IndexName) -> Result<Arc<Slot>, StoreError> {
+        let slot = self.slots.read().get(name).cloned();
+        slot.ok_or_else(|| StoreError::FindIndex(name.clone()))
     }
 
     fn slot_or_new(&self, name: &IndexName) -> Arc<Slot> {
