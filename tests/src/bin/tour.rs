@@ -145,7 +145,7 @@ fn print_what_next(base: &str) {
     println!("  curl {base}/indexes\n");
 }
 
-/// Serves until Ctrl-C (which the service hears too) or until the service ends by itself.
+/// Serves until Ctrl-C or until the service ends by itself.
 async fn wait(mut service: Service) -> Result<()> {
     tokio::select! {
         status = service.wait() => {
@@ -155,6 +155,8 @@ async fn wait(mut service: Service) -> Result<()> {
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
             println!("Stopping ...");
+            // In a terminal the service has heard Ctrl-C too, and may be gone; from a script only this program has.
+            let _ = service.terminate().await;
             ensure!(service.wait().await?.success(), "the service did not stop cleanly");
             Ok(())
         }
