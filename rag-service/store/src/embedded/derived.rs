@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use roaring::RoaringTreemap;
@@ -22,6 +23,8 @@ pub(super) struct Derived {
     dense: RwLock<Arc<DenseIndex>>,
     lexical: RwLock<Arc<LexicalIndex>>,
     observer: Arc<dyn StoreObserver>,
+    /// Set when a change could neither be applied nor repaired.
+    is_stale: AtomicBool,
 }
 
 impl Derived {
@@ -57,6 +60,7 @@ impl Derived {
             dense: RwLock::new(Arc::new(dense)),
             lexical: RwLock::new(Arc::new(lexical)),
             observer,
+            is_stale: AtomicBool::new(false),
         })
     }
 
@@ -69,16 +73,26 @@ impl Derived {
     }
 
     /// Follows a committed transaction. The documents are safe already, so a failure here is repaired, not reported:
-    /// the index concerned is built anew, in memory if the disk is to blame.
+    /// the index concerned is built anew, in memory if the disk is to blame. Should even that fail, the next
+    /// transaction starts with another attempt.
     pub(super) fn follow(&self, connection: &Connection, changes: &Changes, version: &Version) -> Result<(), Fault> {
+        let followed = if self.is_stale.swap(false, Ordering::Relaxed) {
+            self.rebuild_dense(connection)
+                .and_then(|()| self.rebuild_lexical(connection))
+        } else {
+            self.apply(connection, changes, version)
+        };
+        if followed.is_err() {
+            self.is_stale.store(true, Ordering::Relaxed);
+        }
+        followed
+    }
+
+    fn apply(&self, connection: &Connection, changes: &Changes, version: &Version) -> Result<(), Fault> {
         let added = changes.added.iter().map(|node| (node.key, node.vector.as_slice()));
         if let Err(fault) = self.dense().apply(added, &changes.removed) {
             tracing::error!(index.path = %self.directory.display(), %fault, "vector index rejected a change, rebuilding");
-            self.observer.dense_rebuilt(RebuildCause::FailedApply);
-            let live = docstore::live_keys(connection)?;
-            let dense = DenseIndex::empty(self.dense().dimension())?;
-            catch_up_dense(connection, &dense, &live)?;
-            *self.dense.write() = Arc::new(dense);
+            self.rebuild_dense(connection)?;
         }
         let added = changes.added.iter().map(|node| LexicalEntry {
             key: node.key,
@@ -87,16 +101,29 @@ impl Derived {
         });
         if let Err(fault) = self.lexical().apply(added, changes.removed.iter().copied(), version) {
             tracing::error!(index.path = %self.directory.display(), %fault, "lexical index rejected a change, rebuilding");
-            self.observer.lexical_rebuilt(RebuildCause::FailedApply);
-            let rebuilt = rebuild_lexical(connection, &self.directory).or_else(|fault| {
-                tracing::error!(%fault, "lexical index cannot be kept on disk, keeping it in memory");
-                let lexical = LexicalIndex::in_memory()?;
-                let live = docstore::live_keys(connection)?;
-                catch_up_lexical(connection, &lexical, &live, version)?;
-                Ok::<_, Fault>(lexical)
-            })?;
-            *self.lexical.write() = Arc::new(rebuilt);
+            self.rebuild_lexical(connection)?;
         }
+        Ok(())
+    }
+
+    fn rebuild_dense(&self, connection: &Connection) -> Result<(), Fault> {
+        self.observer.dense_rebuilt(RebuildCause::FailedApply);
+        let dense = DenseIndex::empty(self.dense().dimension())?;
+        catch_up_dense(connection, &dense, &docstore::live_keys(connection)?)?;
+        *self.dense.write() = Arc::new(dense);
+        Ok(())
+    }
+
+    fn rebuild_lexical(&self, connection: &Connection) -> Result<(), Fault> {
+        self.observer.lexical_rebuilt(RebuildCause::FailedApply);
+        let lexical = rebuild_lexical(connection, &self.directory).or_else(|fault| {
+            tracing::error!(%fault, "lexical index cannot be kept on disk, keeping it in memory");
+            let lexical = LexicalIndex::in_memory()?;
+            let version = docstore::version(connection)?;
+            catch_up_lexical(connection, &lexical, &docstore::live_keys(connection)?, &version)?;
+            Ok::<_, Fault>(lexical)
+        })?;
+        *self.lexical.write() = Arc::new(lexical);
         Ok(())
     }
 
