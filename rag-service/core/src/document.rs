@@ -80,6 +80,27 @@ impl Document {
     }
 }
 
+/// What a document says, by digests: enough to find out whether it is stored, without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentDigest {
+    /// The document's id.
+    pub id: DocumentId,
+    /// [`DocumentId::of_text`] of its text.
+    pub text_id: DocumentId,
+    /// [`Document::content_hash`].
+    pub content_hash: String,
+}
+
+impl From<&Document> for DocumentDigest {
+    fn from(document: &Document) -> Self {
+        Self {
+            id: document.id.clone(),
+            text_id: DocumentId::of_text(&document.text),
+            content_hash: document.content_hash(),
+        }
+    }
+}
+
 /// The `hash_value` KAITO lists for a node: SHA-256 of the node's text followed by its metadata as Python prints a
 /// dictionary.
 pub fn listed_hash(node_text: &str, metadata: &Metadata) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{Document, DocumentDigest, DocumentId};
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
 use rag_store::{DocumentPage, NodePage, Page, UpdateOutcome};
@@ -58,7 +58,8 @@ impl Engine {
         name: &IndexName,
         documents: Vec<Document>,
     ) -> Result<UpdatedDocuments, EngineError> {
-        let plan = self.store.plan_update(name, &documents).await?;
+        let digests = documents.iter().map(DocumentDigest::from).collect();
+        let plan = self.store.plan_update(name, digests).await?;
         let changed: Vec<Document> = documents
             .iter()
             .zip(&plan)

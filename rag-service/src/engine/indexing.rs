@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{Document, DocumentDigest, DocumentId};
 use rag_core::embed_text::EmbeddedKeys;
 use rag_core::index_name::IndexName;
 use rag_core::node::Node;
@@ -72,7 +72,8 @@ impl Engine {
         documents: &[Document],
     ) -> Result<Vec<Option<DocumentId>>, EngineError> {
         if self.store.contains(name).await? {
-            return Ok(self.store.find_duplicates(name, documents).await?);
+            let digests = documents.iter().map(DocumentDigest::from).collect();
+            return Ok(self.store.find_duplicates(name, digests).await?);
         }
         Ok(vec![None; documents.len()])
     }

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{DocumentDigest, DocumentId};
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
 use rag_core::retrieval::{NodeKey, RetrievalMode};
@@ -129,15 +129,17 @@ impl DocumentStore for EmbeddedStore {
     async fn find_duplicates(
         &self,
         name: &IndexName,
-        documents: &[Document],
+        documents: Vec<DocumentDigest>,
     ) -> Result<Vec<Option<DocumentId>>, StoreError> {
-        let documents = documents.to_vec();
         self.with_index(name, move |index| index.find_duplicates(&documents))
             .await
     }
 
-    async fn plan_update(&self, name: &IndexName, documents: &[Document]) -> Result<Vec<UpdateOutcome>, StoreError> {
-        let documents = documents.to_vec();
+    async fn plan_update(
+        &self,
+        name: &IndexName,
+        documents: Vec<DocumentDigest>,
+    ) -> Result<Vec<UpdateOutcome>, StoreError> {
         self.with_index(name, move |index| index.plan_update(&documents)).await
     }
 

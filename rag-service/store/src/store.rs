@@ -1,7 +1,7 @@
 //! The store as the engine sees it: indexes of documents that can be written, listed and searched.
 
 use async_trait::async_trait;
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{Document, DocumentDigest, DocumentId};
 use rag_core::embedding::Embedding;
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
@@ -183,11 +183,15 @@ pub trait DocumentStore: Send + Sync {
     async fn find_duplicates(
         &self,
         name: &IndexName,
-        documents: &[Document],
+        documents: Vec<DocumentDigest>,
     ) -> Result<Vec<Option<DocumentId>>, StoreError>;
 
     /// For each document, what an update would do.
-    async fn plan_update(&self, name: &IndexName, documents: &[Document]) -> Result<Vec<UpdateOutcome>, StoreError>;
+    async fn plan_update(
+        &self,
+        name: &IndexName,
+        documents: Vec<DocumentDigest>,
+    ) -> Result<Vec<UpdateOutcome>, StoreError>;
 
     /// Stores documents, creating the index when there is none.
     async fn insert(&self, name: &IndexName, documents: Vec<IndexedDocument>)

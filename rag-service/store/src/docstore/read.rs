@@ -1,6 +1,6 @@
 //! Questions to the documents. Each function sees one consistent state of the database.
 
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{Document, DocumentDigest, DocumentId};
 use rag_core::metadata::Metadata;
 use rag_core::node::{CharSpan, NodeId, TextKind};
 use rag_core::retrieval::NodeKey;
@@ -80,17 +80,16 @@ pub(crate) fn searched_texts(
 /// For each text, the id of the document that holds it.
 pub(crate) fn existing_texts(
     connection: &Connection,
-    documents: &[Document],
+    documents: &[DocumentDigest],
 ) -> Result<Vec<Option<DocumentId>>, Fault> {
     documents
         .iter()
-        .map(|document| id_of_text(connection, &document.text))
+        .map(|document| holder_of_text(connection, &document.text_id))
         .collect()
 }
 
-/// The id of the document that holds this text; the one named by it first.
-pub(crate) fn id_of_text(connection: &Connection, text: &str) -> Result<Option<DocumentId>, Fault> {
-    let text_id = DocumentId::of_text(text);
+/// The id of the document that holds the text of this digest; the one named by it first.
+pub(crate) fn holder_of_text(connection: &Connection, text_id: &DocumentId) -> Result<Option<DocumentId>, Fault> {
     let id = connection
         .prepare_cached("SELECT id FROM documents WHERE text_id = ?1 ORDER BY id <> ?1, number LIMIT 1")?
         .query_row([text_id.as_str()], |row| row.get::<_, String>(0))
@@ -99,7 +98,10 @@ pub(crate) fn id_of_text(connection: &Connection, text: &str) -> Result<Option<D
 }
 
 /// For each document, what an update by its id would do.
-pub(crate) fn update_outcomes(connection: &Connection, documents: &[Document]) -> Result<Vec<UpdateOutcome>, Fault> {
+pub(crate) fn update_outcomes(
+    connection: &Connection,
+    documents: &[DocumentDigest],
+) -> Result<Vec<UpdateOutcome>, Fault> {
     documents
         .iter()
         .map(|document| update_outcome(connection, document))
@@ -107,14 +109,14 @@ pub(crate) fn update_outcomes(connection: &Connection, documents: &[Document]) -
 }
 
 /// What an update to this document would do.
-pub(crate) fn update_outcome(connection: &Connection, document: &Document) -> Result<UpdateOutcome, Fault> {
+pub(crate) fn update_outcome(connection: &Connection, document: &DocumentDigest) -> Result<UpdateOutcome, Fault> {
     let stored: Option<String> = connection
         .prepare_cached("SELECT content_hash FROM documents WHERE id = ?1")?
         .query_row([document.id.as_str()], |row| row.get(0))
         .optional()?;
     Ok(match stored {
         None => UpdateOutcome::NotFound,
-        Some(hash) if hash == document.content_hash() => UpdateOutcome::Unchanged,
+        Some(hash) if hash == document.content_hash => UpdateOutcome::Unchanged,
         Some(_) => UpdateOutcome::Updated,
     })
 }

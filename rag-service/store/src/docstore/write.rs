@@ -1,7 +1,7 @@
 //! Changes to the documents. Each function runs inside the caller's transaction and reports what the derived indexes
 //! have to do.
 
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{Document, DocumentDigest, DocumentId};
 use rag_core::filter::ScalarKey;
 use rag_core::node::TextKind;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -42,12 +42,13 @@ pub(crate) fn insert(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<InsertOutcome, Fault> {
-    if let Some(existing) = read::id_of_text(connection, &entry.document.text)? {
+    let digest = DocumentDigest::from(&entry.document);
+    if let Some(existing) = read::holder_of_text(connection, &digest.text_id)? {
         return Ok(InsertOutcome::Duplicate(existing));
     }
     // A document of this id whose text differs was moved away from it by an update; the id's own text takes it back.
     remove(connection, &entry.document.id, changes)?;
-    store(connection, entry, changes)?;
+    store(connection, entry, &digest, changes)?;
     Ok(InsertOutcome::Inserted)
 }
 
@@ -57,10 +58,11 @@ pub(crate) fn update(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<UpdateOutcome, Fault> {
-    let outcome = read::update_outcome(connection, &entry.document)?;
+    let digest = DocumentDigest::from(&entry.document);
+    let outcome = read::update_outcome(connection, &digest)?;
     if outcome == UpdateOutcome::Updated {
         remove(connection, &entry.document.id, changes)?;
-        store(connection, entry, changes)?;
+        store(connection, entry, &digest, changes)?;
     }
     Ok(outcome)
 }
@@ -101,7 +103,12 @@ fn remove(connection: &Connection, id: &DocumentId, changes: &mut Changes) -> Re
     Ok(true)
 }
 
-fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes) -> Result<(), Fault> {
+fn store(
+    connection: &Connection,
+    entry: IndexedDocument,
+    digest: &DocumentDigest,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
     let IndexedDocument {
         document,
         search_header,
@@ -114,8 +121,8 @@ fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes)
         )?
         .execute(params![
             document.id.as_str(),
-            DocumentId::of_text(&document.text).as_str(),
-            document.content_hash(),
+            digest.text_id.as_str(),
+            digest.content_hash,
             search_header,
             document.metadata.to_json(),
             document.text,

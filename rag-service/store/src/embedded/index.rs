@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rag_core::document::{Document, DocumentId};
+use rag_core::document::{DocumentDigest, DocumentId};
 use rag_core::embedding::Embedding;
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
@@ -107,11 +107,11 @@ impl OpenIndex {
         self.writer.delete(ids).await
     }
 
-    pub(super) fn find_duplicates(&self, documents: &[Document]) -> Result<Vec<Option<DocumentId>>, StoreError> {
+    pub(super) fn find_duplicates(&self, documents: &[DocumentDigest]) -> Result<Vec<Option<DocumentId>>, StoreError> {
         self.read(|connection| docstore::existing_texts(connection, documents))
     }
 
-    pub(super) fn plan_update(&self, documents: &[Document]) -> Result<Vec<UpdateOutcome>, StoreError> {
+    pub(super) fn plan_update(&self, documents: &[DocumentDigest]) -> Result<Vec<UpdateOutcome>, StoreError> {
         self.read(|connection| docstore::update_outcomes(connection, documents))
     }
 
