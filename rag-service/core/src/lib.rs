@@ -3,6 +3,7 @@
 //! Nothing here does I/O, is async, or knows HTTP, SQLite, FAISS or tantivy: every decision that can be a plain
 //! function is one, and is tested as one.
 
+pub mod chat;
 pub mod document;
 pub mod embed_text;
 pub mod embedding;
