@@ -4,5 +4,6 @@
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "a test's helpers are tests too")]
 
 mod local;
-mod remote;
+mod remote_limits;
+mod remote_wire;
 mod support;

@@ -1,9 +1,19 @@
-//! What several tests need.
+//! What several tests need: the installed model, the mock server, and vectors compared.
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use kaito_embeddings::{LocalEmbedder, LocalSettings, Precision};
+use kaito_embeddings::{
+    EmbedError, Embedder, InputKind, LocalEmbedder, LocalSettings, Precision, RemoteEmbedder, RemoteSettings,
+    RetrySettings,
+};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// The access secret that [`settings`] sends.
+pub(crate) const KEY: &str = "key-that-nobody-may-see";
 
 /// Where `make setup` installs.
 fn cache_dir() -> PathBuf {
@@ -54,4 +64,78 @@ pub(crate) fn largest_difference(some: &[Vec<f32>], others: &[Vec<f32>]) -> f32 
         .zip(others.iter().flatten())
         .map(|(one, other)| (one - other).abs())
         .fold(0.0, f32::max)
+}
+
+/// What the mock server answers for a text: a vector that points along the text's length.
+pub(crate) fn vector(text: &str) -> Value {
+    json!([text.len(), 1.0])
+}
+
+/// What a request asks, as JSON.
+pub(crate) fn body(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).expect("JSON")
+}
+
+/// The texts in a JSON array.
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
+    value
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|text| text.as_str().expect("a text"))
+        .collect()
+}
+
+/// Answers `{"inputs": text}` with a flat vector, and batches with nested ones.
+pub(crate) fn inputs_answer(request: &Request) -> ResponseTemplate {
+    let body = body(request);
+    ResponseTemplate::new(200).set_body_json(match &body["inputs"] {
+        Value::String(text) => vector(text),
+        many => texts(many).into_iter().map(vector).collect(),
+    })
+}
+
+/// A mock server that answers every POST like this.
+pub(crate) async fn server(answer: impl Respond + 'static) -> MockServer {
+    // The program's to install; in the tests' one process, the first one wins.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// Settings for the mock server, with the [`KEY`] and short pauses.
+pub(crate) fn settings(server: &MockServer) -> RemoteSettings {
+    RemoteSettings {
+        retry: RetrySettings {
+            attempts: 3,
+            first_pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(5),
+        },
+        access_secret: Some(KEY.into()),
+        ..RemoteSettings::new(server.uri())
+    }
+}
+
+/// A remote model whose server answers the probe.
+pub(crate) async fn connect(settings: RemoteSettings) -> RemoteEmbedder {
+    RemoteEmbedder::connect(settings).await.expect("the server answers")
+}
+
+/// The vectors of these passages.
+pub(crate) async fn embed(embedder: &RemoteEmbedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    embedder
+        .embed(InputKind::Passage, texts.iter().map(ToString::to_string).collect())
+        .await
+}
+
+/// Everything that the mock server was asked, in order.
+pub(crate) async fn bodies(server: &MockServer) -> Vec<Value> {
+    server
+        .received_requests()
+        .await
+        .expect("recorded")
+        .iter()
+        .map(body)
+        .collect()
 }
