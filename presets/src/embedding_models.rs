@@ -31,7 +31,7 @@ pub struct ModelFiles {
 }
 
 /// One row of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddingModel {
     /// The name on the Hugging Face hub, `owner/name`.
@@ -55,6 +55,8 @@ pub struct EmbeddingModel {
     pub max_tokens: usize,
     /// Length of the model's vectors.
     pub dimension: usize,
+    /// The largest squared distance of a question and a passage that still count as related, 2 - 2 * cosine, in 0..=4.
+    pub similarity_threshold: Option<f64>,
     /// Whether this project has run this row. `false` means that it was written from the model's documentation only;
     /// the service says so in its log at start-up.
     pub verified: bool,
@@ -143,6 +145,12 @@ fn validate(model: &EmbeddingModel) -> Result<(), CatalogueError> {
     }
     if model.dimension == 0 {
         return invalid("the dimension is 0");
+    }
+    if model
+        .similarity_threshold
+        .is_some_and(|distance| !(distance > 0.0 && distance <= 4.0))
+    {
+        return invalid("similarity_threshold is not in 0 to 4");
     }
     if model.max_tokens < 8 {
         return invalid("max_tokens leaves no room for text");
