@@ -3,7 +3,9 @@
 //! Names that KAITO's service or controller use are kept; ours start with `RAG_`.
 
 mod embedding;
+mod guardrails;
 mod limits;
+mod model;
 pub mod reference;
 mod retrieval;
 mod server;
@@ -12,12 +14,14 @@ mod storage;
 use clap::Parser;
 
 pub use embedding::{EmbeddingConfig, EmbeddingSource};
+pub use guardrails::GuardrailsConfig;
 pub use limits::LimitsConfig;
+pub use model::ModelConfig;
 pub use retrieval::{FusionMethod, RetrievalConfig};
 pub use server::{LogFormat, ServerConfig};
 pub use storage::{StorageConfig, VectorDatabase};
 
-/// Indexes documents and finds the passages that answer a question, over HTTP.
+/// Indexes documents, finds the passages that answer a question, and lets a language model answer from them, over HTTP.
 ///
 /// Without any option it serves on 127.0.0.1:5000, keeps its data in ./data, and embeds with the model that `make
 /// setup` installed. Every option can be given as the environment variable named behind it.
@@ -36,6 +40,12 @@ pub struct Config {
     /// How passages are cut and ranked.
     #[command(flatten)]
     pub retrieval: RetrievalConfig,
+    /// Which model answers chats, and from how much context.
+    #[command(flatten)]
+    pub model: ModelConfig,
+    /// What an answer may not contain.
+    #[command(flatten)]
+    pub guardrails: GuardrailsConfig,
     /// What a request may ask for.
     #[command(flatten)]
     pub limits: LimitsConfig,

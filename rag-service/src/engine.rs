@@ -1,5 +1,6 @@
 //! The service without HTTP: an ingestion pipeline (parse, embed, store) and a query pipeline (embed, retrieve, fuse).
 
+mod chat;
 mod documents;
 mod embedding;
 mod error;
@@ -15,6 +16,10 @@ use rag_core::index_name::IndexName;
 use rag_core::node_parser::NodeParser;
 use rag_store::{DocumentStore, IndexState, LoadRequest};
 
+pub use self::chat::{
+    ChatEngine, ChatEngineParts, ChatError, ChatSettings, Grounding, GroundingRequest, PassageSource, PreparedChat,
+    SourceNode, Sources,
+};
 pub use self::documents::{ListRequest, UpdatedDocuments};
 pub use self::embedding::QueryEmbedder;
 pub use self::error::EngineError;

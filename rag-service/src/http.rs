@@ -1,5 +1,6 @@
 //! The HTTP face: routes, wire types, status codes. KAITO's on the wire, see `COMPATIBILITY.md`.
 
+mod chat;
 mod documents;
 mod index_path;
 mod indexes;
@@ -21,7 +22,7 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
-pub use self::state::{AppState, Readiness};
+pub use self::state::{AppState, AppStateParts, Readiness, Services};
 use crate::metrics::Operation;
 
 /// All routes over one state.
@@ -55,10 +56,20 @@ pub fn router(state: AppState) -> Router {
             "/retrieve",
             post(retrieve::retrieve.layer(counted(Operation::Retrieve))),
         )
-        .route_layer(from_fn_with_state(state.clone(), middleware::admit))
-        .route_layer(from_fn_with_state(state.clone(), middleware::count_request));
+        .route_layer(from_fn_with_state(state.clone(), middleware::admit));
+    // Not among the others' number: chats that wait for a slow model must not keep anybody from retrieving.
+    let chats = Router::new()
+        .route(
+            "/v1/chat/completions",
+            post(chat::complete.layer(counted(Operation::Chat))),
+        )
+        .route("/v1/models", get(chat::models.layer(counted(Operation::ListModels))));
     Router::new()
-        .merge(indexed)
+        .merge(
+            indexed
+                .merge(chats)
+                .route_layer(from_fn_with_state(state.clone(), middleware::count_request)),
+        )
         .route("/health", get(monitoring::health))
         .route("/ready", get(monitoring::ready))
         .route("/metrics", get(monitoring::metrics))

@@ -5,7 +5,9 @@
 
 pub mod config;
 pub mod engine;
+pub mod guardrails;
 pub mod http;
+pub mod llm;
 mod metrics;
 mod serve;
 mod telemetry;

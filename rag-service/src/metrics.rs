@@ -1,5 +1,7 @@
 //! Counters and histograms under KAITO's names, so that its dashboards go on working.
 
+mod chat;
+mod guardrails;
 mod registry;
 
 use std::time::Duration;
@@ -9,6 +11,10 @@ use prometheus_client::encoding::EncodeLabelValue;
 use rag_core::retrieval::{HitSource, RetrievalMode};
 use rag_store::{Candidates, RebuildCause, StoreObserver};
 
+use self::chat::ChatMetrics;
+pub(crate) use self::chat::Grounding;
+use self::guardrails::GuardrailsMetrics;
+pub(crate) use self::guardrails::{ActivePolicy, FinalAction, PolicyStatus, ReloadResult};
 use self::registry::Registered;
 use crate::engine::RetrievedNode;
 
@@ -43,6 +49,10 @@ pub(crate) enum Operation {
     Persist,
     /// POST /load/{name}
     Load,
+    /// POST /v1/chat/completions
+    Chat,
+    /// GET /v1/models
+    ListModels,
 }
 
 /// An operation on the store; a label.
@@ -156,6 +166,16 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registered.registry)?;
         Ok(text)
+    }
+
+    /// Counters of chats.
+    pub(crate) fn chats(&self) -> &ChatMetrics {
+        &self.registered.chats
+    }
+
+    /// Counters of the guardrails.
+    pub(crate) fn guardrails(&self) -> &GuardrailsMetrics {
+        &self.registered.guardrails
     }
 
     pub(crate) fn start_request(&self) -> RunningRequest<'_> {

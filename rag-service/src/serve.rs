@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kaito_embeddings::{Embedder, LocalEmbedder, RemoteEmbedder};
+use kaito_presets::{ChatContextPrompt, EmbeddingCatalogue};
+use rag_core::chat::context::Threshold;
+use rag_core::chat::prompt::{ContextTemplate, TemplateText};
 use rag_core::embed_text::EmbeddedKeys;
 use rag_core::node_parser::{NodeParser, NodeParserSettings, TokenCounter};
 use rag_store::{EmbeddedStore, EmbeddedStoreSettings, EmbeddingSpace, StoreObserver};
@@ -14,9 +17,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, EmbeddingSource, RetrievalConfig, StorageConfig};
-use crate::engine::{Engine, EngineParts, RetrievalSettings};
-use crate::http::{AppState, Readiness, router};
+use crate::config::{Config, EmbeddingConfig, EmbeddingSource, ModelConfig, RetrievalConfig, StorageConfig};
+use crate::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
+use crate::guardrails::{Guardrails, Watch};
+use crate::http::{AppState, AppStateParts, Readiness, Services, router};
+use crate::llm::{OpenAiModel, Tokenizers};
 use crate::metrics::{EmbeddingMode, Metrics};
 use crate::telemetry;
 
@@ -42,38 +47,110 @@ pub fn main(config: Config) -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let Config {
-        server,
-        embedding,
-        storage,
-        retrieval,
-        limits,
-    } = config;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let listener = bind(server.listen_address).await?;
-    let mode = match embedding.source() {
+    let listener = bind(config.server.listen_address).await?;
+    let mode = match config.embedding.source() {
         EmbeddingSource::Local => EmbeddingMode::local,
         EmbeddingSource::Remote => EmbeddingMode::remote,
     };
     let metrics = Arc::new(Metrics::new(mode));
+    let guardrails = Arc::new(Guardrails::load(&config.guardrails, Arc::clone(&metrics)));
+    let _watch = config
+        .guardrails
+        .output_guardrails_hot_reload_enabled
+        .then(|| Watch::start(&guardrails));
     let readiness = Readiness::default();
-    let state = AppState::new(readiness.clone(), Arc::clone(&metrics), limits, retrieval.max_top_k);
-    let grace = Duration::from_secs(server.shutdown_grace_seconds);
-    let served = tokio::spawn(serve(listener, state, stop.clone(), grace));
-    let engine = tokio::select! {
-        engine = start_engine(&embedding, storage, retrieval, metrics) => engine?,
+    let parts = AppStateParts {
+        metrics: Arc::clone(&metrics),
+        limits: config.limits.clone(),
+        max_top_k: config.retrieval.max_top_k,
+        max_concurrent_chats: config.model.max_concurrent_chats,
+        guardrails,
+    };
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    let served = tokio::spawn(serve(
+        listener,
+        AppState::new(readiness.clone(), parts),
+        stop.clone(),
+        grace,
+    ));
+    let services = tokio::select! {
+        services = start_services(config, metrics) => services?,
         () = stop.cancelled() => {
             served.await??;
             return Ok(());
         }
     };
-    readiness.open(Arc::clone(&engine));
+    let engine = Arc::clone(&services.engine);
+    readiness.open(services);
     tracing::info!("ready");
     served.await??;
     engine.shutdown().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn start_services(config: Config, metrics: Arc<Metrics>) -> anyhow::Result<Services> {
+    let embedder = start_embedder(&config.embedding).await?;
+    let default_threshold = default_threshold(embedder.model_id())?;
+    let chat = prepare_chat(&config, default_threshold)?;
+    let engine = start_engine(embedder, config.storage, config.retrieval, metrics).await?;
+    let chat = chat.map(|prepare| Arc::new(ChatEngine::new(prepare(Arc::clone(&engine)))));
+    Ok(Services { engine, chat })
+}
+
+/// The chat engine but for what it looks passages up with; `None` without a model. Mistakes in its options are found
+/// before anything slow is started.
+fn prepare_chat(
+    config: &Config,
+    default_threshold: Option<f64>,
+) -> anyhow::Result<Option<impl FnOnce(Arc<Engine>) -> ChatEngineParts + use<>>> {
+    let ModelConfig {
+        llm_context_window,
+        reserved_completion_tokens,
+        context_token_fill_ratio,
+        similarity_threshold,
+        node_token_approximation,
+        ..
+    } = config.model;
+    let Some(settings) = config.model.model() else {
+        tracing::info!("no language model is configured (LLM_INFERENCE_URL): chats are answered with 503");
+        return Ok(None);
+    };
+    let model = Arc::new(OpenAiModel::new(&settings)?);
+    let tokenizers = Tokenizers::new(config.model.llm_tokenizer.as_deref(), config.embedding.models_dir())?;
+    let text = ChatContextPrompt::builtin().context("the prompt that ships with the service cannot be used")?;
+    let template = ContextTemplate::parse(TemplateText {
+        instructions: &text.instructions,
+        passage: &text.passage,
+        separator: &text.separator,
+    })?;
+    let distance = similarity_threshold
+        .or(default_threshold)
+        .filter(|distance| *distance > 0.0);
+    let settings = ChatSettings {
+        context_window: llm_context_window,
+        reserved_completion: u64::try_from(reserved_completion_tokens).unwrap_or(u64::MAX),
+        context_ratio: context_token_fill_ratio,
+        threshold: distance.map(Threshold::from_squared_distance).transpose()?,
+        node_token_approximation,
+        max_top_k: config.retrieval.max_top_k,
+        max_query_characters: config.limits.max_query_characters,
+    };
+    Ok(Some(move |engine| ChatEngineParts {
+        engine,
+        model,
+        tokenizers,
+        template: Arc::new(template),
+        settings,
+    }))
+}
+
+/// How far a passage may be from the question for this model, as far as the catalogue knows.
+fn default_threshold(model_id: &str) -> anyhow::Result<Option<f64>> {
+    let catalogue = EmbeddingCatalogue::builtin()?;
+    Ok(catalogue.find(model_id).and_then(|model| model.similarity_threshold))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -105,13 +182,8 @@ async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken, 
     }
 }
 
-async fn start_engine(
-    embedding: &crate::config::EmbeddingConfig,
-    storage: StorageConfig,
-    retrieval: RetrievalConfig,
-    metrics: Arc<Metrics>,
-) -> anyhow::Result<Arc<Engine>> {
-    let embedder: Arc<dyn Embedder> = match embedding.source() {
+async fn start_embedder(embedding: &EmbeddingConfig) -> anyhow::Result<Arc<dyn Embedder>> {
+    Ok(match embedding.source() {
         EmbeddingSource::Local => {
             let settings = embedding.local();
             let loaded = tokio::task::spawn_blocking(move || LocalEmbedder::load(&settings)).await?;
@@ -121,7 +193,15 @@ async fn start_engine(
             let connected = RemoteEmbedder::connect(embedding.remote()).await;
             Arc::new(connected.context("the remote embedding model cannot be used")?)
         }
-    };
+    })
+}
+
+async fn start_engine(
+    embedder: Arc<dyn Embedder>,
+    storage: StorageConfig,
+    retrieval: RetrievalConfig,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<Arc<Engine>> {
     let space = EmbeddingSpace {
         model_id: embedder.model_id().to_owned(),
         dimension: embedder.dimension(),

@@ -132,6 +132,11 @@ impl EmbeddingConfig {
             .unwrap_or(EmbeddingSource::Local)
     }
 
+    /// Directory of installed models.
+    pub fn models_dir(&self) -> PathBuf {
+        self.models_dir.clone().unwrap_or_else(|| cache_dir().join("models"))
+    }
+
     /// Settings of a model in this process.
     pub fn local(&self) -> LocalSettings {
         let named = [&self.local_embedding_model_id, &self.model_id];
@@ -144,7 +149,7 @@ impl EmbeddingConfig {
                 ModelPrecision::Fp32 => Precision::Fp32,
                 ModelPrecision::Int8 => Precision::Int8,
             },
-            models_dir: self.models_dir.clone().unwrap_or_else(|| cache_dir().join("models")),
+            models_dir: self.models_dir(),
             runtime_library: self.onnx_runtime.clone().unwrap_or_else(runtime),
             threads: self.embedding_threads.unwrap_or(cores),
             max_batch_tokens: self.embedding_batch_tokens,

@@ -83,14 +83,14 @@ impl RetrievalConfig {
     }
 }
 
-fn share(value: &str) -> Result<f64, String> {
+pub(super) fn share(value: &str) -> Result<f64, String> {
     match value.parse::<f64>() {
         Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
         _ => Err("a number from 0 to 1 is needed".to_owned()),
     }
 }
 
-fn not_negative(value: &str) -> Result<f64, String> {
+pub(super) fn not_negative(value: &str) -> Result<f64, String> {
     match value.parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
         _ => Err("a number of at least 0 is needed".to_owned()),

@@ -59,14 +59,22 @@ impl Engine {
         found
     }
 
+    /// # Errors
+    /// When there is no such index.
+    pub(super) async fn require_index(&self, name: &IndexName) -> Result<(), EngineError> {
+        if self.store.contains(name).await? {
+            Ok(())
+        } else {
+            Err(rag_store::StoreError::FindIndex(name.clone()).into())
+        }
+    }
+
     async fn retrieve_uncounted(
         &self,
         name: &IndexName,
         request: RetrieveRequest,
     ) -> Result<Vec<RetrievedNode>, EngineError> {
-        if !self.store.contains(name).await? {
-            return Err(rag_store::StoreError::FindIndex(name.clone()).into());
-        }
+        self.require_index(name).await?;
         if request.query.trim().is_empty() {
             return Err(EngineError::ReadQuery);
         }

@@ -18,7 +18,7 @@ use super::index_path::IndexPath;
 use super::indexing::documents;
 use super::problem::Problem;
 use super::state::AppState;
-use super::validation::{Bounds, Location, QueryParameters, ValidationErrors, read_object};
+use super::validation::{BodyShape, Bounds, Location, QueryParameters, ValidationErrors, read_object};
 use super::wire::WireDocument;
 use crate::engine::{Engine, EngineError, ListRequest};
 
@@ -109,7 +109,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<UpdateResponse>, Problem> {
-    let object = read_object(&headers, body)?;
+    let object = read_object(&headers, body, BodyShape::Model)?;
     let mut errors = ValidationErrors::default();
     let documents = documents(&object, &mut errors, &state.limits, |id, mut document| {
         document.id = id.unwrap_or_else(|| DocumentId::from(String::new()));
@@ -137,7 +137,7 @@ pub(super) async fn remove(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<DeleteResponse>, Problem> {
-    let object = read_object(&headers, body)?;
+    let object = read_object(&headers, body, BodyShape::Model)?;
     let mut errors = ValidationErrors::default();
     let location = Location::body().key("doc_ids");
     let ids = errors

@@ -19,10 +19,7 @@ impl<State: Send + Sync> FromRequestParts<State> for IndexPath {
         match IndexName::try_from(name.as_str()) {
             Ok(name) => Ok(Self(name)),
             // No index can have such a name.
-            Err(_) => Err(Problem::new(
-                axum::http::StatusCode::NOT_FOUND,
-                format!("No such index: '{name}' exists."),
-            )),
+            Err(_) => Err(Problem::no_such_index(&name)),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 use super::state::AppState;
-use super::validation::{Location, ValidationErrors, read_object};
+use super::validation::{BodyShape, Location, ValidationErrors, read_object};
 use super::wire::WireDocument;
 use crate::config::LimitsConfig;
 
@@ -22,7 +22,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Vec<WireDocument>>, Problem> {
-    let object = read_object(&headers, body)?;
+    let object = read_object(&headers, body, BodyShape::Model)?;
     let mut errors = ValidationErrors::default();
     let name = index_name(&object, &mut errors);
     let documents = documents(&object, &mut errors, &state.limits, |_, document| document);

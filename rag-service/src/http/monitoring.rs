@@ -23,6 +23,16 @@ struct Ready {
     status: &'static str,
     indexes: usize,
     unavailable: Vec<UnavailableIndex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guardrails: Option<GuardrailsState>,
+}
+
+#[derive(Serialize)]
+struct GuardrailsState {
+    policy_sha256: Option<String>,
+    scanners: usize,
+    /// What is wrong with the policy's file; an earlier policy, if there is one, goes on being used.
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +66,11 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Response, Pro
         status: "Ready",
         indexes: states.len(),
         unavailable,
+        guardrails: state.guardrails.state().map(|guardrails| GuardrailsState {
+            policy_sha256: guardrails.policy_sha256,
+            scanners: guardrails.scanners,
+            problem: guardrails.problem,
+        }),
     })
     .into_response())
 }

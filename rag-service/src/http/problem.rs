@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use kaito_embeddings::EmbedError;
 use rag_store::StoreError;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::engine::EngineError;
+use crate::engine::{ChatError, EngineError};
+use crate::guardrails::FindPolicy;
+use crate::llm::ModelError;
 
 /// Seconds after which a client that was sent away should try again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -20,6 +22,8 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 pub(super) struct Problem {
     status: StatusCode,
     detail: Value,
+    /// What somebody else's server said, in OpenAI's shape.
+    error: Option<Box<Value>>,
     retry_after_seconds: Option<u64>,
 }
 
@@ -27,6 +31,8 @@ pub(super) struct Problem {
 #[derive(Serialize)]
 struct Body {
     detail: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Box<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
 }
@@ -40,6 +46,7 @@ impl Problem {
         Self {
             status,
             detail: Value::String(detail.into()),
+            error: None,
             retry_after_seconds: None,
         }
     }
@@ -49,6 +56,7 @@ impl Problem {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             detail: Value::Array(errors),
+            error: None,
             retry_after_seconds: None,
         }
     }
@@ -73,6 +81,26 @@ impl Problem {
         .retry_after(RETRY_AFTER_SECONDS)
     }
 
+    pub(super) fn no_such_index(name: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("No such index: '{name}' exists."))
+    }
+
+    pub(super) fn no_model() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "InferenceService not configured. This RAGEngine instance only supports document retrieve via /retrieve \
+             API. To use chat completions, configure an InferenceService in the RAGEngine spec.",
+        )
+    }
+
+    /// Scanning an answer failed; it does not leave unscanned.
+    pub(super) fn guardrails_failed() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Output guardrails failed while scanning the model response.",
+        )
+    }
+
     /// Something here is broken. What it is goes to the log.
     fn internal() -> Self {
         Self::new(
@@ -94,6 +122,7 @@ impl IntoResponse for Problem {
             self.status,
             Json(Body {
                 detail: self.detail,
+                error: self.error,
                 request_id: None,
             }),
         )
@@ -135,7 +164,7 @@ impl From<EngineError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::FindIndex(name) => Self::new(StatusCode::NOT_FOUND, format!("No such index: '{name}' exists.")),
+            StoreError::FindIndex(name) => Self::no_such_index(name.as_str()),
             StoreError::CreateIndex(name) => Self::new(
                 StatusCode::CONFLICT,
                 format!("Index '{name}' already exists. Use a different name or delete the existing index first."),
@@ -152,6 +181,80 @@ impl From<StoreError> for Problem {
             }
         }
     }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::Retrieve(error) => error.into(),
+            ChatError::ReadMessages(error) => Self::bad_request(error.to_string()),
+            ChatError::ExceedWindow(error) => Self::bad_request(error.to_string()),
+            ChatError::Stopped => EngineError::Stopped.into(),
+        }
+    }
+}
+
+impl From<FindPolicy> for Problem {
+    fn from(error: FindPolicy) -> Self {
+        tracing::error!(%error, "a chat was refused");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Output guardrails are enabled and their policy cannot be used. GET /ready says why.",
+        )
+    }
+}
+
+impl From<ModelError> for Problem {
+    /// The backend's status is kept. What it says about the request is passed on, what it says about itself is not.
+    fn from(error: ModelError) -> Self {
+        if !matches!(error, ModelError::Refuse { .. } | ModelError::Flatten(_)) {
+            tracing::error!(%error, "the model did not answer");
+        }
+        let sentence = format!("An unexpected error occurred: {error}.");
+        match error {
+            ModelError::Refuse {
+                status,
+                body,
+                retry_after_seconds,
+            } => Self {
+                status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+                error: Some(Box::new(backend_error(status, &body))),
+                detail: Value::String(body),
+                retry_after_seconds,
+            },
+            ModelError::Fail {
+                status,
+                retry_after_seconds,
+            } => {
+                let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_server_error);
+                let mut problem = Self::new(status.unwrap_or(StatusCode::BAD_GATEWAY), sentence);
+                problem.retry_after_seconds = retry_after_seconds;
+                problem
+            }
+            ModelError::TimeOut => Self::new(StatusCode::GATEWAY_TIMEOUT, sentence),
+            ModelError::Connect | ModelError::BreakOff | ModelError::Exceed | ModelError::Decode => {
+                Self::new(StatusCode::BAD_GATEWAY, sentence)
+            }
+            ModelError::Flatten(error) => Self::bad_request(error.to_string()),
+        }
+    }
+}
+
+/// What the backend said about a request, in OpenAI's shape, marked as the backend's.
+fn backend_error(status: u16, body: &str) -> Value {
+    let said: Option<Value> = serde_json::from_str(body).ok();
+    let mut error = match said
+        .as_ref()
+        .and_then(|said| said.get("error").unwrap_or(said).as_object())
+    {
+        Some(error) => error.clone(),
+        None => Map::new(),
+    };
+    error.entry("message").or_insert_with(|| body.into());
+    error.entry("type").or_insert_with(|| "backend_error".into());
+    error.entry("code").or_insert_with(|| status.into());
+    error.insert("source".to_owned(), "backend".into());
+    Value::Object(error)
 }
 
 impl From<EmbedError> for Problem {
@@ -185,6 +288,7 @@ pub(super) fn with_request_id(mut response: Response, id: &str) -> Response {
     };
     let body = Json(Body {
         detail,
+        error: None,
         request_id: Some(id.to_owned()),
     })
     .into_response()

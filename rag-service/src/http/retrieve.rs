@@ -13,7 +13,7 @@ use super::documents::filter;
 use super::indexing::index_name;
 use super::problem::Problem;
 use super::state::AppState;
-use super::validation::{Bounds, Location, ValidationErrors, read_object};
+use super::validation::{BodyShape, Bounds, Location, ValidationErrors, read_object};
 use super::wire::NodeWithScore;
 use crate::engine::RetrieveRequest;
 
@@ -37,7 +37,7 @@ pub(super) async fn retrieve(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<RetrieveResponse>, Problem> {
-    let object = read_object(&headers, body)?;
+    let object = read_object(&headers, body, BodyShape::Model)?;
     let location = Location::body();
     let mut errors = ValidationErrors::default();
     let name = index_name(&object, &mut errors);

@@ -8,7 +8,7 @@ mod query;
 
 use serde_json::{Map, Value, json};
 
-pub(super) use self::body::read_object;
+pub(super) use self::body::{BodyShape, read_object};
 pub(super) use self::query::QueryParameters;
 use super::problem::Problem;
 
@@ -164,6 +164,14 @@ impl ValidationErrors {
             return None;
         }
         u64::try_from(number).ok()
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, value: &Value, location: &Location) -> Option<bool> {
+        if value.as_bool().is_none() {
+            self.push("bool_type", location, "Input should be a valid boolean", value);
+        }
+        value.as_bool()
     }
 
     /// One of a few words.

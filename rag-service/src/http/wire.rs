@@ -63,11 +63,20 @@ pub(super) struct NodeWithScore {
     node_id: String,
     text: String,
     score: f64,
-    dense_score: Option<f32>,
-    sparse_score: Option<f32>,
+    dense_score: Option<f64>,
+    sparse_score: Option<f64>,
     source: Option<&'static str>,
     /// `null` when empty, as in KAITO.
     metadata: Option<Metadata>,
+}
+
+impl NodeWithScore {
+    /// As a source of a chat, whose metadata are `{}` when empty, as in KAITO.
+    pub(super) fn of_chat(result: RetrievedNode) -> Self {
+        let mut node = Self::from(result);
+        node.metadata.get_or_insert_default();
+        node
+    }
 }
 
 impl From<RetrievedNode> for NodeWithScore {
@@ -78,8 +87,8 @@ impl From<RetrievedNode> for NodeWithScore {
             node_id: node.id.to_string(),
             text: node.text,
             score: hit.score,
-            dense_score: hit.dense_score,
-            sparse_score: hit.sparse_score,
+            dense_score: hit.dense_score.map(shortest),
+            sparse_score: hit.sparse_score.map(shortest),
             source: Some(match hit.source {
                 HitSource::Both => "both",
                 HitSource::DenseOnly => "dense_only",
@@ -88,6 +97,11 @@ impl From<RetrievedNode> for NodeWithScore {
             metadata: Some(node.metadata).filter(|metadata| !metadata.is_empty()),
         }
     }
+}
+
+/// The double that is printed with as few digits as the float: a plain conversion would print its rounding error too.
+fn shortest(score: f32) -> f64 {
+    score.to_string().parse().unwrap_or_else(|_| f64::from(score))
 }
 
 /// An answer that is one sentence.
@@ -110,6 +124,13 @@ fn cut(mut text: String, max_characters: usize) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_score_is_printed_with_the_digits_it_has() {
+        for score in [0.749_839_5_f32, 12.3, -0.1, 1e-7, 0.0] {
+            assert_eq!(shortest(score).to_string(), score.to_string());
+        }
+    }
 
     #[test]
     fn a_text_is_cut_at_a_code_point() {

@@ -1,5 +1,6 @@
 //! Names, help texts and buckets.
 
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::counter::Counter;
@@ -8,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::chat::ChatMetrics;
+use super::guardrails::GuardrailsMetrics;
 use super::{EmbeddingLabels, Operation, RebuildLabels, SearchModeLabels, StatusLabels, StoreLabels};
 
 const LATENCY: &[f64] = &[
@@ -71,6 +74,10 @@ pub(super) struct Registered {
     retrieve: RouteMetrics,
     persist: RouteMetrics,
     load: RouteMetrics,
+    chat: RouteMetrics,
+    list_models: RouteMetrics,
+    pub(super) chats: ChatMetrics,
+    pub(super) guardrails: GuardrailsMetrics,
 }
 
 impl Registered {
@@ -188,6 +195,10 @@ impl Registered {
             retrieve: route(registrar, "rag_indexes_retrieve", "POST /retrieve"),
             persist: route(registrar, "rag_persist", "POST /persist/{name}"),
             load: route(registrar, "rag_load", "POST /load/{name}"),
+            chat: route(registrar, "rag_chat", "POST /v1/chat/completions"),
+            list_models: route(registrar, "rag_models", "GET /v1/models"),
+            chats: ChatMetrics::register(registrar),
+            guardrails: GuardrailsMetrics::register(registrar),
             registry,
         }
     }
@@ -203,13 +214,20 @@ impl Registered {
             Operation::Retrieve => &self.retrieve,
             Operation::Persist => &self.persist,
             Operation::Load => &self.load,
+            Operation::Chat => &self.chat,
+            Operation::ListModels => &self.list_models,
         }
     }
 }
 
-fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+pub(super) fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
+}
+
+/// Histograms of latencies, in seconds.
+pub(super) fn latency_family<Labels: Clone + Hash + Eq>() -> HistogramFamily<Labels> {
+    Family::new_with_constructor(Buckets(LATENCY))
 }
 
 fn histogram(registry: &mut Registry, name: &str, help: &str, buckets: &'static [f64]) -> Histogram {

@@ -8,6 +8,15 @@ use serde_json::{Map, Value, json};
 use super::{Location, ValidationErrors};
 use crate::http::problem::Problem;
 
+/// What pydantic calls a body that is to be an object; its errors differ.
+#[derive(Clone, Copy)]
+pub(in crate::http) enum BodyShape {
+    /// One with known fields.
+    Model,
+    /// Any.
+    Dictionary,
+}
+
 /// Reads a body that must be a JSON object.
 ///
 /// # Errors
@@ -16,6 +25,7 @@ use crate::http::problem::Problem;
 pub(in crate::http) fn read_object(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
+    shape: BodyShape,
 ) -> Result<Map<String, Value>, Problem> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
@@ -31,12 +41,12 @@ pub(in crate::http) fn read_object(
     }
     if !is_json(headers) {
         let text = Value::String(String::from_utf8_lossy(&body).into_owned());
-        not_an_object(&mut errors, &text);
+        not_an_object(&mut errors, shape, &text);
         return errors.into_result(None);
     }
     match serde_json::from_slice::<Value>(&body) {
         Ok(Value::Object(object)) => return Ok(object),
-        Ok(other) => not_an_object(&mut errors, &other),
+        Ok(other) => not_an_object(&mut errors, shape, &other),
         Err(error) => {
             let place = Location::body().item(character_of(&body, &error));
             errors
@@ -47,9 +57,15 @@ pub(in crate::http) fn read_object(
     errors.into_result(None)
 }
 
-fn not_an_object(errors: &mut ValidationErrors, input: &Value) {
-    let message = "Input should be a valid dictionary or object to extract fields from";
-    errors.push("model_attributes_type", &Location::body(), message, input);
+fn not_an_object(errors: &mut ValidationErrors, shape: BodyShape, input: &Value) {
+    let (kind, message) = match shape {
+        BodyShape::Model => (
+            "model_attributes_type",
+            "Input should be a valid dictionary or object to extract fields from",
+        ),
+        BodyShape::Dictionary => ("dict_type", "Input should be a valid dictionary"),
+    };
+    errors.push(kind, &Location::body(), message, input);
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
