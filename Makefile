@@ -8,12 +8,12 @@ BIN := $(CARGO_TARGET_DIR)/release
 # Always the whole workspace in one profile: a build of one crate alone has other features, and C++ to build again.
 WHOLE := --release --workspace --locked
 
-.PHONY: help setup build run smoke test lint fmt bench eval docs
+.PHONY: help setup build run smoke test test-llm lint fmt bench eval docs
 
 help: ## Lists the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model
+setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model, SDKs for tests
 	@.setup/setup.sh
 
 build: setup ## Builds everything
@@ -27,6 +27,10 @@ smoke: build ## Starts the service on a free port and checks three answers
 
 test: build ## Runs all tests
 	$(CARGO) test $(WHOLE)
+
+test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
+	@.setup/setup.sh llm
+	$(BIN)/llm
 
 lint: setup ## Checks format and lints
 	$(CARGO) fmt --all --check

@@ -1,9 +1,8 @@
 //! What does `/retrieve` cost beyond its parts?
 //!
-//! Corpus: 10,000 passages of 40 words drawn from a vocabulary of 5,000 by a power law, under random unit vectors of
-//! 384 components (an exact search takes the same time whatever the vectors are). Question: a request over a kept-alive
-//! connection against the sum of its parts, which are measured alone, in turn with it, in the same run: embedding the
-//! query with the real model, FAISS search, tantivy search, each for as many hits as the service asks for.
+//! Corpus: [`kaito_tests::synthetic`]. Question: a request over a kept-alive connection against the sum of its parts,
+//! which are measured alone, in turn with it, in the same run: embedding the query with the real model, FAISS search,
+//! tantivy search, each for as many hits as the service asks for.
 //!
 //! Prints criterion's figures and two ratios of medians. Above 1.3 for a new query, or above 2.0 for one whose vector
 //! is cached, the service adds more than it should.
@@ -13,44 +12,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use clap::Parser;
 use criterion::Criterion;
 use kaito_embeddings::{Embedder, InputKind, LocalEmbedder};
-use kaito_tests::client::Client;
-use rag_core::document::Document;
-use rag_core::embed_text::EmbeddedKeys;
+use kaito_tests::synthetic::{DIMENSION, INDEX, NODES, SyntheticService, configuration, sentence, vector};
 use rag_core::embedding::Embedding;
 use rag_core::index_name::IndexName;
-use rag_core::metadata::Metadata;
-use rag_core::node::{CharSpan, Chunk, TextKind, link_nodes};
-use rag_core::node_parser::{NodeParser, NodeParserSettings, TokenCounter};
-use rag_service::engine::{Engine, EngineParts, RetrievalSettings};
-use rag_service::http::{AppState, Readiness, router};
-use rag_service::{Config, Metrics};
 use rag_store::dense::DenseIndex;
 use rag_store::lexical::LexicalIndex;
-use rag_store::{DocumentStore, EmbeddedStore, EmbeddedStoreSettings, EmbeddingSpace, IndexedDocument, IndexedNode};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-const NODES: usize = 10_000;
-const WORDS_A_NODE: usize = 40;
-const VOCABULARY: usize = 5000;
-const DIMENSION: usize = 384;
 const ROUNDS: usize = 300;
-const INDEX: &str = "bench";
 
 /// The service in this process, and each of its parts by itself.
 struct Bench {
     runtime: Runtime,
-    client: Client,
+    service: SyntheticService,
     embedder: Arc<LocalEmbedder>,
     dense: DenseIndex,
     lexical: LexicalIndex,
     limit: usize,
     random: StdRng,
-    _directory: tempfile::TempDir,
 }
 
 /// Medians of one run.
@@ -85,61 +68,22 @@ fn main() -> Result<()> {
 impl Bench {
     fn start() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let directory = tempfile::tempdir()?;
-        let mut random = StdRng::seed_from_u64(1);
-        let config = Config::parse_from(["bench"]);
+        let config = configuration(&[]);
         let embedder = Arc::new(LocalEmbedder::load(&config.embedding.local())?);
-        let limit = config.retrieval.fusion_candidates;
-        let metrics = Arc::new(Metrics::new(rag_service::EmbeddingMode::local));
-        let settings = EmbeddedStoreSettings {
-            data_dir: directory.path().join("data"),
-            persist_root: directory.path().join("persist"),
-            space: EmbeddingSpace {
-                model_id: embedder.model_id().to_owned(),
-                dimension: DIMENSION,
-            },
-            max_open_indexes: 8,
-            write_queue: 64,
-        };
-        let store = Arc::new(EmbeddedStore::open(
-            settings,
-            Arc::clone(&metrics) as Arc<dyn rag_store::StoreObserver>,
-        )?);
-        let name = IndexName::try_from(INDEX)?;
-        let vectors: Vec<Embedding> = (0..NODES).map(|_| vector(&mut random)).collect::<Result<_>>()?;
-        let documents = vectors.iter().map(|vector| document(&mut random, vector)).collect();
-        runtime.block_on(store.insert(&name, documents))?;
+        let service = runtime.block_on(SyntheticService::start(Arc::clone(&embedder), &[]))?;
         let dense = DenseIndex::empty(DIMENSION)?;
-        dense.apply((1..).zip(vectors.iter().map(Embedding::as_slice)), &[])?;
-        let files = directory.path().join("data/indexes").join(name.directory_name());
+        dense.apply((1..).zip(service.vectors.iter().map(Embedding::as_slice)), &[])?;
+        let files = IndexName::try_from(INDEX)?.directory_name();
+        let files = service.directory.path().join("data/indexes").join(files);
         let lexical = LexicalIndex::open(&files.join("lexical"))?;
-        let engine = Engine::new(EngineParts {
-            store,
-            embedder: Arc::clone(&embedder) as Arc<dyn Embedder>,
-            node_parser: NodeParser::new(NodeParserSettings::default(), TokenCounter::estimate()),
-            embedded_keys: EmbeddedKeys::default(),
-            retrieval: RetrievalSettings {
-                fusion: config.retrieval.fusion(),
-                candidates: limit,
-            },
-            query_cache_entries: config.retrieval.query_cache_entries,
-            metrics: Arc::clone(&metrics),
-        });
-        let readiness = Readiness::default();
-        readiness.open(Arc::new(engine));
-        let state = AppState::new(readiness, metrics, config.limits, config.retrieval.max_top_k);
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
-        let client = Client::new(format!("http://{}", listener.local_addr()?));
-        runtime.spawn(async move { axum::serve(listener, router(state)).await });
         Ok(Self {
             runtime,
-            client,
+            service,
             embedder,
             dense,
             lexical,
-            limit,
-            random,
-            _directory: directory,
+            limit: config.retrieval.fusion_candidates,
+            random: StdRng::seed_from_u64(2),
         })
     }
 
@@ -208,7 +152,7 @@ impl Bench {
 
     fn retrieve(&self, query: &str) -> Result<()> {
         let request = json!({"index_name": INDEX, "query": query});
-        let found = self.runtime.block_on(self.client.retrieve(&request))?;
+        let found = self.runtime.block_on(self.service.client.retrieve(&request))?;
         anyhow::ensure!(found.len() == 5);
         Ok(())
     }
@@ -223,50 +167,4 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
 fn median(mut samples: Vec<Duration>) -> Duration {
     samples.sort_unstable();
     samples.get(samples.len() / 2).copied().unwrap_or_default()
-}
-
-fn vector(random: &mut StdRng) -> Result<Embedding> {
-    Ok(Embedding::normalised(
-        (0..DIMENSION).map(|_| random.random_range(-1.0_f32..1.0)).collect(),
-    )?)
-}
-
-/// Words by a power law: the first ones of the vocabulary are common, most are rare.
-fn sentence(random: &mut StdRng, words: usize) -> String {
-    let word = |random: &mut StdRng| {
-        let share: f64 = random.random_range(0.0..1.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and the vocabulary's size"
-        )]
-        let number = (share.powi(3) * VOCABULARY as f64) as usize;
-        format!("w{number}x")
-    };
-    (0..words).map(|_| word(random)).collect::<Vec<_>>().join(" ")
-}
-
-fn document(random: &mut StdRng, embedding: &Embedding) -> IndexedDocument {
-    let text = sentence(random, WORDS_A_NODE);
-    let document = Document::new(text.clone(), Metadata::default());
-    let nodes = link_nodes(
-        &document.id,
-        TextKind::Prose,
-        vec![Chunk {
-            text,
-            span: CharSpan { start: 0, end: 0 },
-        }],
-    );
-    let nodes = nodes
-        .into_iter()
-        .map(|node| IndexedNode {
-            node,
-            embedding: embedding.clone(),
-        })
-        .collect();
-    IndexedDocument {
-        document,
-        search_header: String::new(),
-        nodes,
-    }
 }

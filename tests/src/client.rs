@@ -1,8 +1,13 @@
 //! A small client for the service, for tests and tools.
 
 use anyhow::{Context, Result, bail};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+use crate::event_stream::EventStream;
+
+const CHAT: &str = "/v1/chat/completions";
 
 /// Talks to one service.
 #[derive(Clone)]
@@ -20,6 +25,8 @@ pub struct Answer {
     pub body: Value,
     /// Value of the `content-type` header.
     pub content_type: String,
+    /// All headers.
+    pub headers: HeaderMap,
 }
 
 impl Client {
@@ -57,11 +64,13 @@ impl Client {
             .get("content-type")
             .and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
+        let headers = response.headers().clone();
         let bytes = response.bytes().await?;
         Ok(Answer {
             status,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
             content_type,
+            headers,
         })
     }
 
@@ -108,6 +117,23 @@ impl Client {
             .and_then(Value::as_array)
             .context("the answer has no results")?
             .clone())
+    }
+
+    /// Sends a chat and reads the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn chat(&self, body: &Value) -> Result<Answer> {
+        self.post(CHAT, body).await
+    }
+
+    /// Sends a chat that asks for a stream and returns when it has begun.
+    ///
+    /// # Errors
+    /// When the answer is not a stream.
+    pub async fn chat_stream(&self, body: &Value) -> Result<EventStream> {
+        let request = self.http.post(format!("{}{CHAT}", self.base)).json(body);
+        EventStream::new(request.send().await?).await
     }
 
     /// The text of `/metrics`.

@@ -1,7 +1,11 @@
-//! What the whole-program tests, the evaluation, the tour and the benchmarks share: a running service, a client, BEIR
-//! collections and the scorer.
+//! What the whole-program tests, the evaluation, the tour and the benchmarks share: a running service, a client, a model
+//! server to stand behind it, BEIR collections and the scorer.
 
+pub mod backend;
 pub mod beir;
 pub mod client;
+pub mod event_stream;
+pub mod installed;
 pub mod scoring;
 pub mod service;
+pub mod synthetic;

@@ -1,5 +1,6 @@
 //! Behaviour of the running service, one subject a module.
 
+mod chat;
 mod documents;
 mod durability;
 mod errors;
@@ -8,6 +9,7 @@ mod metrics;
 mod python_client;
 mod remote_embedding;
 mod retrieval;
+mod sdks;
 mod snapshots;
 mod startup;
 

@@ -29,6 +29,10 @@ struct Arguments {
     /// Also write every ranking to this file: one JSON object a query and mode, with scores.
     #[arg(long)]
     rankings: Option<PathBuf>,
+    /// Print how far relevant passages are from their questions instead: what `similarity_threshold` in the catalogue of
+    /// embedding models is chosen by.
+    #[arg(long)]
+    distances: bool,
 }
 
 #[tokio::main]
@@ -36,9 +40,12 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut rankings = String::new();
     for directory in &arguments.data {
-        evaluate(directory, &mut rankings)
-            .await
-            .with_context(|| format!("evaluating {directory:?}"))?;
+        let done = if arguments.distances {
+            measure_distances(directory).await
+        } else {
+            evaluate(directory, &mut rankings).await
+        };
+        done.with_context(|| format!("evaluating {directory:?}"))?;
     }
     if let Some(path) = arguments.rankings {
         std::fs::write(&path, rankings).with_context(|| format!("cannot write {path:?}"))?;
@@ -76,6 +83,55 @@ async fn evaluate(directory: &std::path::Path, rankings: &mut String) -> Result<
             scores.recall_at_100,
             scores.mrr_at_10,
             a_query.as_secs_f64() * 1000.0,
+        );
+    }
+    service.stop().await?;
+    Ok(())
+}
+
+/// Prints within which squared distance (2 - 2 * cosine) a share of the relevant documents' best passages lies, and which
+/// share of all passages lies within it too.
+async fn measure_distances(directory: &std::path::Path) -> Result<()> {
+    let collection = Collection::read(directory)?;
+    let scratch = tempfile::tempdir()?;
+    // Every passage is asked for, so that the farthest relevant one is seen. A document is rarely more than three.
+    let everything = collection.corpus.len() * 3;
+    let service = ServiceOptions::new(scratch.path())
+        .with("RAG_MAX_TOP_K", &everything.to_string())
+        .start()
+        .await?;
+    let client = service.client().clone();
+    let corpus_ids = index(&client, &collection).await?;
+    let (mut relevant, mut all) = (Vec::new(), Vec::new());
+    for query in &collection.queries {
+        let Some(judged) = collection.judgements.get(&query.id) else {
+            continue;
+        };
+        let request = json!({"index_name": INDEX, "query": query.text, "max_node_count": everything, "mode": "dense"});
+        let mut nearest: HashMap<&str, f64> = HashMap::new();
+        for result in &client.retrieve(&request).await? {
+            let cosine = result["dense_score"].as_f64().context("a passage without a cosine")?;
+            let distance = 2.0 - 2.0 * cosine;
+            all.push(distance);
+            for corpus_id in corpus_ids.get(text_of(result, "doc_id")?).into_iter().flatten() {
+                nearest.entry(corpus_id).or_insert(distance);
+            }
+        }
+        let wanted = judged.iter().filter(|(_, relevance)| **relevance > 0);
+        relevant.extend(wanted.filter_map(|(id, _)| nearest.get(id.as_str())));
+    }
+    relevant.sort_unstable_by(f64::total_cmp);
+    println!("\n{directory:?}: {} relevant passages", relevant.len());
+    println!("| share of the relevant | squared distance | cosine | share of all |");
+    println!("| --------------------- | ---------------- | ------ | ------------ |");
+    for percent in [50, 75, 90, 95, 96, 97, 98, 99] {
+        let distance = relevant
+            .get(relevant.len() * percent / 100)
+            .context("no passage is relevant")?;
+        let passing = all.iter().filter(|other| *other <= distance).count() as f64 / all.len() as f64;
+        println!(
+            "| {percent:>19} % | {distance:>16.3} | {:>6.3} | {passing:>12.3} |",
+            1.0 - distance / 2.0
         );
     }
     service.stop().await?;

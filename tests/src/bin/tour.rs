@@ -143,6 +143,13 @@ fn print_what_next(base: &str) {
     println!("  curl {base}/retrieve -H 'Content-Type: application/json' \\");
     println!("    -d '{{\"index_name\": \"mine\", \"query\": \"where are old files kept?\"}}'");
     println!("  curl {base}/indexes\n");
+    println!(
+        "Started with LLM_INFERENCE_URL=<a model's .../v1/chat/completions> it also answers chats, from an index:\n"
+    );
+    println!("  curl {base}/v1/chat/completions -H 'Content-Type: application/json' \\");
+    println!(
+        "    -d '{{\"index_name\": \"mine\", \"messages\": [{{\"role\": \"user\", \"content\": \"where are old files kept?\"}}]}}'\n"
+    );
 }
 
 /// Serves until Ctrl-C or until the service ends by itself.
