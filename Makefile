@@ -13,7 +13,7 @@ WHOLE := --release --workspace --locked
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model, SDKs for tests
+setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model
 	@.setup/setup.sh
 
 build: setup ## Builds everything
@@ -25,7 +25,8 @@ run: build ## Starts the service, shows it at work, and serves on 127.0.0.1:5000
 smoke: build ## Starts the service on a free port and checks three answers
 	$(BIN)/tour
 
-test: build ## Runs all tests
+test: build ## Runs all tests; installs the SDKs that they use
+	@.setup/setup.sh tests
 	$(CARGO) test $(WHOLE)
 
 test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
@@ -41,8 +42,8 @@ lint: setup ## Checks format and lints
 fmt: ## Formats the code
 	$(CARGO) fmt --all
 
-bench: build ## Measures /retrieve against the sum of its parts
-	$(CARGO) bench --workspace --locked --bench retrieve
+bench: build ## Measures /retrieve, chats and guardrails against their parts
+	$(CARGO) bench --workspace --locked --bench retrieve --bench chat --bench scan
 
 eval: build ## Measures retrieval on collections: make eval DATA="dir [dir ...]"
 	@test -n "$(DATA)" || { echo 'usage: make eval DATA="dir [dir ...]" (BEIR layout)'; exit 2; }

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs beyond Rust and Python, on Debian 12: `make setup`.
 #
-# Usage: setup.sh [llm]
+# Usage: setup.sh [tests | llm]
 #
 #   Debian packages     for FAISS (C++, BLAS) and Python's venv, only those that are missing
 #   <cache>/onnxruntime/<version>/libonnxruntime.so
 #   <cache>/models/sentence-transformers--all-MiniLM-L6-v2/    exported here from the published weights
+#
+# With `tests`, for `make test`, only what tests drive the service with:
+#
 #   <cache>/client-venv/                                        KAITO's Python client
 #   <cache>/sdk-venv/                                           OpenAI's Python SDK and LangChain's
 #   <cache>/node-sdk/                                           OpenAI's Node SDK, if Node 20 or newer is there
@@ -226,7 +229,7 @@ put_in_place() {
     step "$piece" "installed: $directory"
 }
 
-(($# == 0)) || [[ $* == llm ]] || fail "usage: setup.sh [llm]" 2
+(($# == 0)) || [[ $* == llm || $* == tests ]] || fail "usage: setup.sh [tests | llm]" 2
 check_machine
 mkdir -p "$cache" || fail "cannot create $cache: set KAITO_RS_CACHE to a directory that you may write to"
 exec 9>"$cache/.setup.lock"
@@ -239,8 +242,11 @@ if [[ ${1:-} == llm ]]; then
     install_llm
     exit
 fi
+if [[ ${1:-} == tests ]]; then
+    install_client
+    install_sdks
+    exit
+fi
 install_debian_packages
 install_runtime
 install_model
-install_client
-install_sdks

@@ -20,6 +20,8 @@ pub struct ChatContextPrompt {
     pub passage: String,
     /// The line before the first passage and after the last one.
     pub separator: String,
+    /// Texts that a chat model may take for the border between two speakers.
+    pub control_marks: Vec<String>,
 }
 
 /// Why a prompt was refused.
@@ -47,6 +49,9 @@ pub enum ChatContextPromptError {
         /// Bytes.
         length: usize,
     },
+    /// A control mark that could not be broken up.
+    #[error("a control mark of the chat prompt must have at least two characters")]
+    InvalidControlMark,
     /// The separator would not be one line.
     #[error("the separator of the chat prompt must be one line")]
     InvalidSeparator,
@@ -89,6 +94,9 @@ impl ChatContextPrompt {
         if length > MAX_INSTRUCTION_BYTES {
             return Err(ChatContextPromptError::OverlongInstructions { length });
         }
+        if prompt.control_marks.iter().any(|mark| mark.chars().count() < 2) {
+            return Err(ChatContextPromptError::InvalidControlMark);
+        }
         if prompt.separator.trim().lines().count() != 1 {
             return Err(ChatContextPromptError::InvalidSeparator);
         }
@@ -100,7 +108,7 @@ impl ChatContextPrompt {
 mod tests {
     use super::*;
 
-    const PROMPT: &str = "{instructions: Do., passage: '{number} {source} {fence} {text} {fence}', separator: '---'}";
+    const PROMPT: &str = "{instructions: Do., passage: '{number} {source} {fence} {text} {fence}', separator: '---', control_marks: ['<|']}";
 
     #[test]
     fn the_shipped_prompt_is_valid_and_begins_as_kaitos_does() {
@@ -134,6 +142,10 @@ mod tests {
         assert!(matches!(
             refused(&PROMPT.replace("Do.", &"Do. ".repeat(200))),
             ChatContextPromptError::OverlongInstructions { .. }
+        ));
+        assert!(matches!(
+            refused(&PROMPT.replace("'<|'", "'<'")),
+            ChatContextPromptError::InvalidControlMark
         ));
         for separator in ["", "\\n", "a\\nb"] {
             assert!(matches!(

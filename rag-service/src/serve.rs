@@ -125,6 +125,7 @@ fn prepare_chat(
         instructions: &text.instructions,
         passage: &text.passage,
         separator: &text.separator,
+        control_marks: &text.control_marks,
     })?;
     let distance = similarity_threshold
         .or(default_threshold)

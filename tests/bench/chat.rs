@@ -1,7 +1,7 @@
 //! What does a chat cost beyond its parts, and does a hanging model cost anybody else anything?
 //!
-//! Corpus: [`kaito_tests::synthetic`]. The model is a server in this process that answers at once. Three questions, each
-//! answered by two kinds of request in turn, in one run:
+//! Corpus: [`kaito_tests::synthetic`]. The model is a server in this process that answers at once. Four questions, each
+//! answered by two kinds of work in turn, in one run:
 //!
 //! 1. A grounded chat against `/retrieve` for the same number of passages and against the usual five, every query a new
 //!    one. Above 1.5 the chat adds more than it should.
@@ -9,16 +9,20 @@
 //!    2.0 the service stands in the way.
 //! 3. `/retrieve` and `/index` of a service with 64 chats waiting for a model that hangs, against one without, at the 95th
 //!    percentile. Above 1.2 the waiting chats are in the way.
+//! 4. Scanning an answer of about 2,000 tokens by the built-in guardrail policy, against embedding one passage of about 200
+//!    tokens with the real model. Above 0.2 scanning costs too much.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use kaito_embeddings::LocalEmbedder;
+use kaito_embeddings::{Embedder, InputKind, LocalEmbedder};
 use kaito_tests::backend::{Backend, Reply};
 use kaito_tests::client::Client;
 use kaito_tests::event_stream::EventStream;
 use kaito_tests::synthetic::{INDEX, NODES, SyntheticService, configuration, sentence};
+use rag_core::chat::tokens::ChatTokenCounter;
+use rag_guardrails::Policy;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
@@ -34,7 +38,8 @@ fn main() -> Result<()> {
         let embedder = Arc::new(LocalEmbedder::load(&configuration(&[]).embedding.local())?);
         chat_against_retrieve(&embedder).await?;
         first_byte(&embedder).await?;
-        isolation(&embedder).await
+        isolation(&embedder).await?;
+        scanning(&embedder).await
     })
 }
 
@@ -156,6 +161,38 @@ async fn isolation(embedder: &Arc<LocalEmbedder>) -> Result<()> {
         );
         println!("{name:<9} p95 with hanging chats / without = {:.2}", ratio(busy, idle));
     }
+    Ok(())
+}
+
+async fn scanning(embedder: &LocalEmbedder) -> Result<()> {
+    let policy = Policy::parse(kaito_presets::DEFAULT_GUARDRAILS_POLICY.as_bytes())?.policy;
+    let counter = ChatTokenCounter::o200k();
+    let mut random = StdRng::seed_from_u64(5);
+    // Random words are cut into several tokens each, so tokens are counted.
+    let of_tokens = |random: &mut StdRng, tokens: usize| {
+        let mut text = String::new();
+        while counter.count(&text) < tokens {
+            text.push_str(&sentence(random, 10));
+            text.push_str(". ");
+        }
+        text
+    };
+    let mut samples: [Vec<Duration>; 2] = Default::default();
+    for round in 0..100 + WARM_UP {
+        let (answer, passage) = (of_tokens(&mut random, 2000), of_tokens(&mut random, 200));
+        let taken = [
+            timed(async { Ok(policy.scan(&answer)) }).await?.0,
+            timed(async { Ok(embedder.embed(InputKind::Passage, vec![passage]).await?) }).await?.0,
+        ];
+        if round >= WARM_UP {
+            for (samples, taken) in samples.iter_mut().zip(taken) {
+                samples.push(taken);
+            }
+        }
+    }
+    let [scan, embedding] = samples.map(|samples| percentile(samples, 50));
+    println!("\nmedians: scanning 2,000 tokens {scan:?}, embedding 200 tokens {embedding:?}");
+    println!("scanning 2,000 tokens / embedding 200 tokens = {:.3}", ratio(scan, embedding));
     Ok(())
 }
 

@@ -139,6 +139,7 @@ fn chat(config: &Config, engine: &Arc<Engine>) -> Result<Option<Arc<ChatEngine>>
         instructions: &text.instructions,
         passage: &text.passage,
         separator: &text.separator,
+        control_marks: &text.control_marks,
     })?;
     Ok(Some(Arc::new(ChatEngine::new(ChatEngineParts {
         engine: Arc::clone(engine),

@@ -2,9 +2,7 @@
 //!
 //! Corpus: an answer of about 9 kB (2,000 tokens) of prose, code and a table, written out below; the same with an AWS
 //! key, a private key and a telephone number in it; each as a whole and in pieces of 4 bytes, which is a token.
-//! Reference: counting the tokens of the same answer, which every model server does several times.
-
-#![expect(missing_docs, reason = "criterion's macros write undocumented functions")]
+//! Reference: counting the tokens of the same answer, by the `token_limit` scanner.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -219,7 +219,7 @@ impl From<ModelError> for Problem {
             } => Self {
                 status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
                 error: Some(Box::new(backend_error(status, &body))),
-                detail: Value::String(body),
+                detail: Value::String(if body.trim().is_empty() { sentence } else { body }),
                 retry_after_seconds,
             },
             ModelError::Fail {

@@ -35,6 +35,8 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(settings: &ModelSettings) -> Result<Self, ConnectModel> {
+        // The client panics without a provider of cryptography. Whoever comes first installs one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(settings.connect_timeout)

@@ -9,6 +9,7 @@ use kaito_tests::client::Client;
 use kaito_tests::service::ServiceOptions;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 const ROUNDS: usize = 8;
 const WORDS: [&str; 12] = [
@@ -45,9 +46,19 @@ async fn nothing_acknowledged_is_lost_and_nothing_deleted_returns() -> Result<()
         check(service.client(), &ledger)
             .await
             .with_context(|| format!("before round {round}"))?;
-        let lifetime = Duration::from_millis(random.random_range(5..400));
-        // The write that the kill interrupts fails; it is in `unsure`.
-        let _ = tokio::time::timeout(lifetime, write_for_ever(service.client(), &mut ledger, &mut random)).await;
+        // Some writes later, and then at any moment of one, however slow the machine is.
+        let writes = random.random_range(1..8);
+        let moment = Duration::from_micros(random.random_range(0..30_000));
+        let (written, mut so_far) = watch::channel(0);
+        tokio::select! {
+            // The write that the kill interrupts is in `unsure`.
+            failed = write_for_ever(service.client(), &mut ledger, &mut random, &written) => failed?,
+            () = async {
+                // The sender lives as long as this does.
+                let _ = so_far.wait_for(|count| *count >= writes).await;
+                tokio::time::sleep(moment).await;
+            } => {}
+        }
         service.kill().await?;
     }
     let service = options.start().await?;
@@ -59,7 +70,12 @@ async fn nothing_acknowledged_is_lost_and_nothing_deleted_returns() -> Result<()
     compare_with_rebuild(&options, service, directory.path()).await
 }
 
-async fn write_for_ever(client: &Client, ledger: &mut Ledger, random: &mut StdRng) -> Result<()> {
+async fn write_for_ever(
+    client: &Client,
+    ledger: &mut Ledger,
+    random: &mut StdRng,
+    written: &watch::Sender<usize>,
+) -> Result<()> {
     loop {
         let victim = ledger
             .stored
@@ -91,6 +107,7 @@ async fn write_for_ever(client: &Client, ledger: &mut Ledger, random: &mut StdRn
                 }
             }
         }
+        written.send_modify(|count| *count += 1);
     }
 }
 

@@ -9,7 +9,7 @@ use super::Running;
 async fn kaitos_own_client_indexes_lists_retrieves_updates_deletes_persists_and_loads() -> Result<()> {
     let running = Running::start().await?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/service/official_client.py");
-    let python = installed("client-venv/bin/python", "make setup")?;
+    let python = installed("client-venv/bin/python", "make test")?;
     let output = tokio::process::Command::new(python)
         .arg(script)
         .arg(running.client().base())

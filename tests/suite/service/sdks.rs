@@ -97,7 +97,7 @@ fn assert_that_tools_went_along(backend: &Backend) {
 #[tokio::test]
 async fn openais_python_sdk_chats_plainly_and_grounded_streams_calls_tools_and_sees_errors() -> Result<()> {
     let (backend, running) = service_with_facts().await?;
-    let python = installed("sdk-venv/bin/python", "make setup")?;
+    let python = installed("sdk-venv/bin/python", "make test")?;
     succeed(script(python, "openai_sdk.py", &running)).await?;
     assert_that_tools_went_along(&backend);
     Ok(())
@@ -106,7 +106,7 @@ async fn openais_python_sdk_chats_plainly_and_grounded_streams_calls_tools_and_s
 #[tokio::test]
 async fn langchain_chats_plainly_and_grounded_streams_calls_tools_and_sees_errors() -> Result<()> {
     let (backend, running) = service_with_facts().await?;
-    let python = installed("sdk-venv/bin/python", "make setup")?;
+    let python = installed("sdk-venv/bin/python", "make test")?;
     succeed(script(python, "langchain_sdk.py", &running)).await?;
     assert_that_tools_went_along(&backend);
     Ok(())
@@ -114,9 +114,9 @@ async fn langchain_chats_plainly_and_grounded_streams_calls_tools_and_sees_error
 
 #[tokio::test]
 async fn openais_node_sdk_chats_plainly_and_grounded_streams_calls_tools_and_sees_errors() -> Result<()> {
-    let directory = match installed("node-sdk", "make setup") {
+    let directory = match installed("node-sdk", "make test") {
         Ok(directory) => directory,
-        // `make setup` says so too, and why.
+        // `make test` says so too, and why.
         Err(missing) if std::env::var_os("REQUIRE_NODE").is_none() => {
             eprintln!("SKIPPED, since REQUIRE_NODE is not set: {missing:#}");
             return Ok(());

@@ -65,7 +65,7 @@ pub struct SelectedContext {
     pub nodes: Vec<usize>,
     /// What goes into the prompt, in the order of each one's best node.
     pub passages: Vec<Passage>,
-    /// Tokens of the passages in the prompt, frames included; at most the budget.
+    /// Tokens of the passages in the prompt, frames included, or a few more; at most the budget.
     pub tokens: usize,
 }
 
@@ -85,13 +85,18 @@ pub struct Passage {
 /// Takes the candidates in their order, as long as there is room, and goes on to smaller ones when one does not fit. A
 /// candidate next to one already taken costs only what it adds.
 pub fn select(selection: &Selection<'_>) -> SelectedContext {
-    let mut nodes = choose(selection);
+    let (mut nodes, charged) = choose(selection);
     loop {
         let passages = merge::passages(selection.candidates, &nodes);
-        let tokens = passages
-            .iter()
-            .map(|passage| selection.counter.count(&framed(selection.template, passage)))
-            .sum();
+        let tokens = if passages.len() == nodes.len() {
+            // Nothing was joined: each passage is what was charged for. Counting is most of the work here.
+            charged
+        } else {
+            let counted = passages
+                .iter()
+                .map(|passage| selection.counter.count(&framed(selection.template, passage)));
+            counted.sum()
+        };
         if tokens <= selection.budget {
             return SelectedContext {
                 nodes,
@@ -104,7 +109,8 @@ pub fn select(selection: &Selection<'_>) -> SelectedContext {
     }
 }
 
-fn choose(selection: &Selection<'_>) -> Vec<usize> {
+/// Places of the nodes to take, and the tokens they were charged.
+fn choose(selection: &Selection<'_>) -> (Vec<usize>, usize) {
     let best_lexical = selection
         .candidates
         .iter()
@@ -133,7 +139,7 @@ fn choose(selection: &Selection<'_>) -> Vec<usize> {
             None => misfits += 1,
         }
     }
-    nodes
+    (nodes, selection.budget - left)
 }
 
 fn is_admitted(candidate: &Candidate<'_>, threshold: Option<Threshold>, best_lexical: f32) -> bool {

@@ -3,6 +3,8 @@
 //! A template is read once, and rendering walks over the template only: nothing inside a passage or a source is ever
 //! taken for a placeholder.
 
+use std::borrow::Cow;
+
 use super::context::Passage;
 use super::tokens::{ChatTokenCounter, MESSAGE_OVERHEAD_TOKENS};
 use crate::document::DocumentId;
@@ -26,6 +28,8 @@ pub struct TemplateText<'text> {
     pub passage: &'text str,
     /// The line before the first passage and after the last one.
     pub separator: &'text str,
+    /// Texts that a chat model may take for the border between two speakers, of two characters or more each.
+    pub control_marks: &'text [String],
 }
 
 /// A template for the message that carries the context.
@@ -34,6 +38,14 @@ pub struct ContextTemplate {
     instructions: String,
     passage: Vec<Segment>,
     separator: String,
+    control_marks: Vec<ControlMark>,
+}
+
+/// A text that must not reach the model from a document, and what does instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ControlMark {
+    text: String,
+    broken: String,
 }
 
 /// Why a template cannot be used.
@@ -82,6 +94,11 @@ impl ContextTemplate {
             instructions: text.instructions.trim().to_owned(),
             passage,
             separator: text.separator.trim().to_owned(),
+            control_marks: text
+                .control_marks
+                .iter()
+                .filter_map(|mark| ControlMark::new(mark))
+                .collect(),
         })
     }
 
@@ -101,20 +118,46 @@ impl ContextTemplate {
         counter.count(&self.render(&[])) + MESSAGE_OVERHEAD_TOKENS
     }
 
-    /// One passage as it stands in the prompt. Number, source and text are put in as they are.
+    /// One passage as it stands in the prompt. Source and text are put in as they are, but for control marks.
     pub(super) fn passage(&self, passage: &Passage) -> String {
         let fence = fence(&passage.text);
+        let source = self.without_control_marks(&passage.source);
+        let text = self.without_control_marks(&passage.text);
         let number = passage.number.to_string();
         self.passage
             .iter()
             .map(|segment| match segment {
                 Segment::Literal(literal) => literal.as_str(),
                 Segment::Number => number.as_str(),
-                Segment::Source => passage.source.as_str(),
+                Segment::Source => source.as_ref(),
                 Segment::Fence => fence.as_str(),
-                Segment::Text => passage.text.as_str(),
+                Segment::Text => text.as_ref(),
             })
             .collect()
+    }
+
+    /// Breaking a mark up can make no other one: every mark is looked for in what the ones before it left.
+    fn without_control_marks<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        let mut text = Cow::Borrowed(text);
+        for mark in &self.control_marks {
+            if text.contains(&mark.text) {
+                text = Cow::Owned(text.replace(&mark.text, &mark.broken));
+            }
+        }
+        text
+    }
+}
+
+impl ControlMark {
+    /// The mark with a blank after its first character; `None` when it has no other.
+    fn new(text: &str) -> Option<Self> {
+        let mut characters = text.chars();
+        let first = characters.next()?;
+        let rest = characters.as_str();
+        (!rest.is_empty()).then(|| Self {
+            text: text.to_owned(),
+            broken: format!("{first} {rest}"),
+        })
     }
 }
 

@@ -59,14 +59,14 @@ fn up_to_a_date(plus: &str, least: usize) -> String {
     )
 }
 
-/// `206-555-0100`, `(206) 555-0100`, `1-800-555-0199`. Three bare groups need an area and an exchange that exist, or
+/// `206-555-0100`, `(206) 555-0100`, `1-800-555-0199`. Three bare groups need an area that could exist, or more
 /// numbers in a table would do.
 fn north_american() -> String {
     let forms = [
         r"\([0-9]{3}\)[ .-]?[0-9]{3}[ .-][0-9]{4}",
         r"[0-9]{3}-[0-9]{3}-[0-9]{4}",
         r"[0-9]{3}\.[0-9]{3}\.[0-9]{4}",
-        r"[2-9][0-9]{2} [2-9][0-9]{2}[ -][0-9]{4}",
+        r"[2-9][0-9]{2} [0-9]{3}[ -][0-9]{4}",
     ];
     format!("{START}((?:1[ .-]?)?(?:{}){EXTENSION}){END}", forms.join("|"))
 }

@@ -6,7 +6,7 @@ use regex::Regex;
 use super::{Entity, detectors};
 use crate::secrets::tests::values;
 
-fn found<'text>(entity: Entity, text: &'text str) -> Vec<&'text str> {
+fn found(entity: Entity, text: &str) -> Vec<&str> {
     let mut found: Vec<&str> = detectors(&[entity])
         .iter()
         .flat_map(|detector| values(detector, &Regex::new(&detector.pattern).expect("a pattern"), text))
@@ -48,8 +48,8 @@ fn telephone_numbers() {
                 &["206-555-0100", "(425) 555-0123"],
             ),
             (
-                "206.555.0100, 206 555 0100, 123-456-7890",
-                &["206.555.0100", "206 555 0100", "123-456-7890"],
+                "206.555.0100, 206 555 0100, 555 123 4567",
+                &["206.555.0100", "206 555 0100", "555 123 4567"],
             ),
             (
                 "+1 206 555 0100, +1-206-555-0100, +12065550100",
