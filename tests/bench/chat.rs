@@ -182,7 +182,9 @@ async fn scanning(embedder: &LocalEmbedder) -> Result<()> {
         let (answer, passage) = (of_tokens(&mut random, 2000), of_tokens(&mut random, 200));
         let taken = [
             timed(async { Ok(policy.scan(&answer)) }).await?.0,
-            timed(async { Ok(embedder.embed(InputKind::Passage, vec![passage]).await?) }).await?.0,
+            timed(async { Ok(embedder.embed(InputKind::Passage, vec![passage]).await?) })
+                .await?
+                .0,
         ];
         if round >= WARM_UP {
             for (samples, taken) in samples.iter_mut().zip(taken) {
@@ -192,7 +194,10 @@ async fn scanning(embedder: &LocalEmbedder) -> Result<()> {
     }
     let [scan, embedding] = samples.map(|samples| percentile(samples, 50));
     println!("\nmedians: scanning 2,000 tokens {scan:?}, embedding 200 tokens {embedding:?}");
-    println!("scanning 2,000 tokens / embedding 200 tokens = {:.3}", ratio(scan, embedding));
+    println!(
+        "scanning 2,000 tokens / embedding 200 tokens = {:.3}",
+        ratio(scan, embedding)
+    );
     Ok(())
 }
 
