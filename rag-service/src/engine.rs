@@ -17,8 +17,8 @@ use rag_core::node_parser::NodeParser;
 use rag_store::{DocumentStore, IndexState, LoadRequest};
 
 pub use self::chat::{
-    ChatEngine, ChatEngineParts, ChatError, ChatSettings, Grounding, GroundingRequest, PassageSource, PreparedChat,
-    SourceNode, Sources,
+    ChatEngine, ChatEngineParts, ChatError, ChatPermit, ChatSettings, Grounding, GroundingRequest, PassageSource,
+    PreparedChat, SourceNode, Sources,
 };
 pub use self::documents::{ListRequest, UpdatedDocuments};
 pub use self::embedding::QueryEmbedder;

@@ -53,9 +53,21 @@ enum ReadPolicy {
     },
     #[error(transparent)]
     Parse(#[from] PolicyError),
-    /// Each of its scanners was left out for a mistake: using it would switch scanning off.
-    #[error("none of its scanners can be used: {0}")]
-    UseNoScanner(String),
+    /// Using it would switch scanning off.
+    #[error("it has no scanner that can be used; to switch scanning off, set OUTPUT_GUARDRAILS_ENABLED to false")]
+    FindNoScanner,
+    /// Scanners were left out for mistakes in them.
+    #[error("{0}")]
+    UseScanners(String),
+}
+
+/// What is done about a policy of which some scanners cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mistakes {
+    /// The others are used, as in KAITO: there is nothing better.
+    Tolerate,
+    /// The policy in use stays.
+    Refuse,
 }
 
 /// Which part of an answer was scanned.
@@ -92,8 +104,13 @@ impl Guardrails {
             guardrails.announce();
             return guardrails;
         }
-        match guardrails.read() {
-            Ok(policy) => guardrails.put_in_use(policy),
+        match guardrails.read(Mistakes::Tolerate) {
+            Ok(policy) => {
+                guardrails.put_in_use(policy);
+                if guardrails.problem.lock().is_some() {
+                    guardrails.metrics.guardrails().observe_outdated();
+                }
+            }
             Err(error) => {
                 let reason = chain(&error);
                 tracing::error!(
@@ -116,7 +133,6 @@ impl Guardrails {
     pub fn policy(&self) -> Result<Option<Arc<Policy>>, FindPolicy> {
         match self.in_use.load().as_ref() {
             InUse::Off => Ok(None),
-            InUse::Policy(policy) if policy.is_empty() => Ok(None),
             InUse::Policy(policy) => Ok(Some(Arc::clone(policy))),
             InUse::Missing => Err(FindPolicy {
                 reason: self.problem.lock().clone().unwrap_or_default(),
@@ -175,7 +191,11 @@ impl Guardrails {
 
     /// Reads the file again. An unusable one leaves the policy in use and is reported everywhere a person may look.
     fn reload(&self) {
-        match self.read() {
+        let mistakes = match self.in_use.load().as_ref() {
+            InUse::Missing => Mistakes::Tolerate,
+            InUse::Off | InUse::Policy(_) => Mistakes::Refuse,
+        };
+        match self.read(mistakes) {
             Ok(policy) if self.is_in_use(&policy) => {
                 self.metrics.guardrails().observe_reload(ReloadResult::noop);
                 tracing::debug!("output_guardrails_reload_noop");
@@ -198,7 +218,7 @@ impl Guardrails {
         }
     }
 
-    fn read(&self) -> Result<Policy, ReadPolicy> {
+    fn read(&self, on_mistakes: Mistakes) -> Result<Policy, ReadPolicy> {
         let read = match &self.path {
             None => Policy::parse(DEFAULT_GUARDRAILS_POLICY.as_bytes()).map_err(ReadPolicy::from),
             Some(path) => std::fs::read(path)
@@ -223,8 +243,11 @@ impl Guardrails {
         }
         let mistakes: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         let mistakes = mistakes.join("; ");
-        if policy.is_empty() && !mistakes.is_empty() {
-            return Err(ReadPolicy::UseNoScanner(mistakes));
+        if !mistakes.is_empty() && (on_mistakes == Mistakes::Refuse || policy.is_empty()) {
+            return Err(ReadPolicy::UseScanners(mistakes));
+        }
+        if policy.is_empty() {
+            return Err(ReadPolicy::FindNoScanner);
         }
         *self.problem.lock() = (!mistakes.is_empty()).then_some(mistakes);
         Ok(policy)

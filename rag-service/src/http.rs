@@ -63,7 +63,9 @@ pub fn router(state: AppState) -> Router {
             "/v1/chat/completions",
             post(chat::complete.layer(counted(Operation::Chat))),
         )
-        .route("/v1/models", get(chat::models.layer(counted(Operation::ListModels))));
+        .route("/v1/models", get(chat::models.layer(counted(Operation::ListModels))))
+        .route_layer(DefaultBodyLimit::max(state.limits.max_chat_body_bytes))
+        .route_layer(from_fn_with_state(state.clone(), middleware::admit_chat));
     Router::new()
         .merge(
             indexed

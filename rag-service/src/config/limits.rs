@@ -10,6 +10,10 @@ pub struct LimitsConfig {
     #[arg(long, env = "RAG_MAX_BODY_BYTES", value_name = "RAG_MAX_BODY_BYTES", default_value_t = 64 << 20,
           value_parser = positive)]
     pub max_body_bytes: usize,
+    /// Largest body of a chat, in bytes.
+    #[arg(long, env = "RAG_MAX_CHAT_BODY_BYTES", value_name = "RAG_MAX_CHAT_BODY_BYTES", default_value_t = 16 << 20,
+          value_parser = positive)]
+    pub max_chat_body_bytes: usize,
     /// Most documents in one request.
     #[arg(
         long,

@@ -37,7 +37,8 @@ pub struct ModelConfig {
         long,
         env = "RAG_RESERVED_COMPLETION_TOKENS",
         value_name = "RAG_RESERVED_COMPLETION_TOKENS",
-        default_value_t = 1024
+        default_value_t = 1024,
+        value_parser = limits::positive
     )]
     pub reserved_completion_tokens: usize,
     /// Share of the tokens left after instructions, history, question and answer that passages may fill.

@@ -17,6 +17,7 @@ use rag_core::index_name::IndexName;
 use rag_core::node::NodeId;
 use rag_core::retrieval::RetrievalMode;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::instrument;
 
 use super::{Engine, EngineError, RetrieveRequest, RetrievedNode};
@@ -25,6 +26,12 @@ use crate::metrics::Grounding as GroundingKind;
 
 /// Fewest passages that are looked at, however small the window.
 const LEAST_CANDIDATES: usize = 100;
+
+/// Members of a request that chat templates write into the prompt.
+const DEFINITIONS: [&str; 4] = ["tools", "functions", "response_format", "guided_json"];
+
+/// What lets a chat be served; whatever works for the chat holds it.
+pub type ChatPermit = Arc<OwnedSemaphorePermit>;
 
 /// How much context a chat gets.
 #[derive(Clone, Debug)]
@@ -177,21 +184,31 @@ impl ChatEngine {
         &self,
         body: Completion,
         grounding: Option<GroundingRequest>,
+        permit: ChatPermit,
     ) -> Result<PreparedChat, ChatError> {
         let Some(request) = grounding else {
             return Ok(self.unchanged(body, Grounding::Passthrough).await);
         };
         self.parts.engine.require_index(&request.index).await?;
-        let conversation = match plan(body.get("messages"))? {
+        let (body, planned) = compute(&permit, move || {
+            let planned = plan(body.get("messages"));
+            (body, planned)
+        })
+        .await?;
+        let conversation = match planned? {
             ChatPlan::Augment(conversation) => conversation,
             ChatPlan::PassThrough(reason) => {
                 tracing::debug!(?reason, "a chat with an index is passed through");
                 return Ok(self.unchanged(body, Grounding::Ungrounded).await);
             }
         };
-        match self.context(&body, conversation, request).await? {
+        match self.context(&body, conversation, request, &permit).await? {
             Found::Context(context) => {
-                let body = augment_body(body, context.messages, context.completion_limit);
+                let mut body = augment_body(body, context.messages, context.completion_limit);
+                if !self.parts.model.streams_chats() && requested_completion(&body).is_none() {
+                    // Servers for text completions stop after a few words otherwise.
+                    body.insert("max_tokens".to_owned(), context.reserved.max(1).into());
+                }
                 Ok(PreparedChat {
                     body: self.with_model(body).await,
                     grounding: Grounding::Grounded(context.sources),
@@ -223,6 +240,7 @@ impl ChatEngine {
         body: &Completion,
         conversation: Conversation,
         request: GroundingRequest,
+        permit: &ChatPermit,
     ) -> Result<Found, ChatError> {
         let settings = &self.parts.settings;
         let facts = self.parts.model.facts(named_model(body)).await;
@@ -238,10 +256,14 @@ impl ChatEngine {
             requested_completion: requested_completion(body),
             default_completion: settings.reserved_completion,
             ratio: request.ratio.unwrap_or(settings.context_ratio),
+            definitions: definitions(body),
         };
         let (budget, conversation) = {
             let (template, counter) = (Arc::clone(&self.parts.template), counter.clone());
-            compute(move || (room(input, &conversation, &template, &counter), conversation)).await?
+            compute(permit, move || {
+                (room(&input, &conversation, &template, &counter), conversation)
+            })
+            .await?
         };
         let budget = budget?;
         if budget.context == 0 {
@@ -267,30 +289,42 @@ impl ChatEngine {
             template: Arc::clone(&self.parts.template),
             counter,
         };
-        compute(move || grounds.context()).await
+        compute(permit, move || grounds.context()).await
     }
 }
 
 /// What the room for passages follows from, beside the conversation.
-#[derive(Clone, Copy)]
 struct RoomInput {
     window: usize,
     requested_completion: Option<u64>,
     default_completion: u64,
     ratio: f64,
+    /// What the model is told beside the messages.
+    definitions: String,
+}
+
+/// Tools and answer formats stand in the prompt too.
+fn definitions(body: &Completion) -> String {
+    let present = DEFINITIONS.iter().filter_map(|key| body.get(*key));
+    present.filter(|value| !value.is_null()).map(Value::to_string).collect()
 }
 
 fn room(
-    input: RoomInput,
+    input: &RoomInput,
     conversation: &Conversation,
     template: &ContextTemplate,
     counter: &ChatTokenCounter,
 ) -> Result<TokenBudget, ExceedWindow> {
     TokenBudget::plan(BudgetInput {
         window: input.window,
-        instructions: template.instruction_tokens(counter),
-        history: conversation.history_tokens(counter),
-        question: conversation.question_tokens(counter),
+        instructions: template.instruction_tokens(counter)
+            + counter
+                .count_up_to(&input.definitions, input.window)
+                .unwrap_or(input.window),
+        history: conversation.history_tokens(counter, input.window).ok_or(ExceedWindow)?,
+        question: conversation
+            .question_tokens(counter, input.window)
+            .ok_or(ExceedWindow)?,
         requested_completion: input.requested_completion,
         default_completion: input.default_completion,
         ratio: input.ratio,
@@ -350,6 +384,7 @@ impl Grounds {
             },
             messages: assemble(self.conversation, &text),
             completion_limit,
+            reserved: self.budget.reserved,
         })
     }
 }
@@ -378,8 +413,17 @@ fn beginning(text: &str, characters: usize) -> String {
     text.chars().take(characters).collect()
 }
 
-/// Counting tokens takes milliseconds, so it has a thread.
-async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ChatError> {
+/// Counting tokens takes milliseconds, so it has a thread. The permit stays with the work: it goes on when the client
+/// has left.
+async fn compute<T: Send + 'static>(
+    permit: &ChatPermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ChatError> {
+    let permit = Arc::clone(permit);
+    let work = move || {
+        let _held = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_panicked_or_stopped| ChatError::Stopped)
@@ -394,5 +438,7 @@ enum Found {
 struct Context {
     messages: Vec<Value>,
     completion_limit: Option<u64>,
+    /// Tokens kept for the answer.
+    reserved: u64,
     sources: Sources,
 }

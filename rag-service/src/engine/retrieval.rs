@@ -59,9 +59,11 @@ impl Engine {
         found
     }
 
+    /// Does nothing when there is an index of this name.
+    ///
     /// # Errors
-    /// When there is no such index.
-    pub(super) async fn require_index(&self, name: &IndexName) -> Result<(), EngineError> {
+    /// When there is none, or the store fails.
+    pub async fn require_index(&self, name: &IndexName) -> Result<(), EngineError> {
         if self.store.contains(name).await? {
             Ok(())
         } else {

@@ -3,28 +3,29 @@
 mod answer;
 mod options;
 mod passthrough;
+mod pump;
 mod sources;
 mod stream;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use rag_guardrails::Policy;
 use rag_guardrails::openai::GuardReport;
-use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use serde_json::{Map, Value};
+use tracing::Span;
 
 use self::options::ChatOptions;
 use super::problem::Problem;
 use super::state::AppState;
 use super::validation::{BodyShape, read_object};
-use crate::engine::{Grounding, PreparedChat};
+use crate::engine::{ChatPermit, Grounding, PreparedChat};
 use crate::guardrails::{Guardrails, Scanned};
 use crate::llm::ModelError;
 use crate::metrics::Metrics;
@@ -35,21 +36,28 @@ struct Exchange {
     policy: Option<Arc<Policy>>,
     metrics: Arc<Metrics>,
     options: ChatOptions,
+    /// Of the request, for what is logged elsewhere than where it was received.
+    span: Span,
     /// Chats are admitted by number; a streamed one counts until it has ended.
-    _permit: OwnedSemaphorePermit,
+    _permit: ChatPermit,
 }
 
 /// Answers a chat.
 pub(super) async fn complete(
     State(state): State<AppState>,
+    Extension(permit): Extension<ChatPermit>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let body = read_object(&headers, body, BodyShape::Dictionary)?;
+    let answered = match read_object(&headers, body, BodyShape::Dictionary) {
+        Ok(body) => answer(state, permit, body).await,
+        Err(problem) => Err(problem),
+    };
+    answered.map_err(Problem::for_openai_clients)
+}
+
+async fn answer(state: AppState, permit: ChatPermit, body: Map<String, Value>) -> Result<Response, Problem> {
     let chat = state.chat()?;
-    let permit = Arc::clone(&state.chat_admission)
-        .try_acquire_owned()
-        .map_err(|_none_left| Problem::too_many_requests())?;
     let policy = state.guardrails.policy()?;
     // Only JSON's true asks for a stream, as in KAITO.
     let is_streamed = body.get("stream") == Some(&Value::Bool(true));
@@ -58,47 +66,69 @@ pub(super) async fn complete(
             .streamability()
             .map_err(|reason| Problem::bad_request(reason.to_string()))?;
     }
-    let (grounding, options) = options::read(&body, state.max_top_k)?;
-    let prepared = chat.prepare(body, grounding).await?;
+    let index = options::index(&body)?;
+    if let Some(index) = &index {
+        // Before the other options are looked at, as in KAITO.
+        state.engine()?.require_index(index).await?;
+    }
+    let (grounding, options) = options::read(&body, index, state.max_top_k)?;
+    let prepared = chat.prepare(body, grounding, Arc::clone(&permit)).await?;
     state.metrics.chats().observe_chat(prepared.grounding.kind());
     let exchange = Exchange {
         guardrails: Arc::clone(&state.guardrails),
         policy,
         metrics: Arc::clone(&state.metrics),
         options,
+        span: Span::current(),
         _permit: permit,
     };
     let PreparedChat { body, grounding } = prepared;
     let started = Instant::now();
     if !is_streamed {
-        let completion = chat.model().complete(body).await;
-        exchange.observe_model(&completion, started);
+        let completion = exchange.observe_model(chat.model().complete(body).await, started);
         return Ok(Json(answer::finish(completion?, grounding, exchange).await?).into_response());
     }
     if matches!(grounding, Grounding::Passthrough) && exchange.policy.is_none() && chat.model().streams_chats() {
-        let bytes = chat.model().stream_bytes(body).await;
-        exchange.observe_model(&bytes, started);
+        let bytes = exchange.observe_model(chat.model().stream_bytes(body).await, started);
         return Ok(passthrough::respond(bytes?, exchange));
     }
-    let chunks = chat.model().stream(body).await;
-    exchange.observe_model(&chunks, started);
+    let chunks = exchange.observe_model(chat.model().stream(body).await, started);
     stream::respond(chunks?, grounding, exchange).await
 }
 
 /// The backend's models.
 pub(super) async fn models(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
-    Ok(Json(state.chat()?.model().models().await?))
+    let chat = state.chat().map_err(Problem::for_openai_clients)?;
+    let listed = chat.model().models().await;
+    Ok(Json(listed.map_err(|error| Problem::from(error).for_openai_clients())?))
 }
 
 impl Exchange {
     /// Puts on record what the policy found in one part of the answer.
     fn record(&self, response_id: &str, scanned: Scanned, report: &GuardReport) {
+        let _in_request = self.span.enter();
         if let Some(policy) = &self.policy {
             self.guardrails.record(response_id, scanned, policy, report);
         }
     }
 
-    fn observe_model<T>(&self, outcome: &Result<T, ModelError>, started: Instant) {
+    /// Counts the model's answer. What it says against a request may quote the request, and so is scanned.
+    fn observe_model<T>(&self, outcome: Result<T, ModelError>, started: Instant) -> Result<T, ModelError> {
         self.metrics.chats().observe_model(outcome.is_ok(), started.elapsed());
+        outcome.map_err(|error| match (error, &self.policy) {
+            (
+                ModelError::Refuse {
+                    status,
+                    body,
+                    retry_after_seconds,
+                },
+                Some(policy),
+            ) => ModelError::Refuse {
+                status,
+                body: policy.scan_fragment(&body).text,
+                retry_after_seconds,
+            },
+            (error, _) => error,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! What happens around every request: counting, admission, one log line.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -11,6 +12,7 @@ use tracing::Instrument;
 
 use super::problem::{self, Problem};
 use super::state::AppState;
+use crate::engine::ChatPermit;
 use crate::metrics::Operation;
 
 /// Counts a request to a tracked route. Like KAITO, a client's mistake is a served request, not a failed one.
@@ -48,6 +50,16 @@ pub(super) async fn admit(State(state): State<AppState>, request: Request, next:
     let Ok(_permit) = state.admission.try_acquire() else {
         return Problem::too_many_requests().into_response();
     };
+    next.run(request).await
+}
+
+/// Serves a bounded number of chats at a time, before their bodies are read. The permit goes along with the request:
+/// into work that outlives the client, and into streams.
+pub(super) async fn admit_chat(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let Ok(permit) = Arc::clone(&state.chat_admission).try_acquire_owned() else {
+        return Problem::too_many_requests().for_openai_clients().into_response();
+    };
+    request.extensions_mut().insert::<ChatPermit>(Arc::new(permit));
     next.run(request).await
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use kaito_embeddings::EmbedError;
 use rag_store::StoreError;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::engine::{ChatError, EngineError};
 use crate::guardrails::FindPolicy;
@@ -39,7 +39,10 @@ struct Body {
 
 /// Marks a response whose body is to name the request.
 #[derive(Clone)]
-struct ServerFault(Value);
+struct ServerFault {
+    detail: Value,
+    error: Option<Box<Value>>,
+}
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -109,6 +112,22 @@ impl Problem {
         )
     }
 
+    /// With the member that OpenAI's SDKs read the message from.
+    pub(super) fn for_openai_clients(mut self) -> Self {
+        let message = match &self.detail {
+            Value::String(detail) => detail.clone(),
+            other => other.to_string(),
+        };
+        let kind = if self.status.is_server_error() {
+            "server_error"
+        } else {
+            "invalid_request_error"
+        };
+        self.error
+            .get_or_insert_with(|| Box::new(json!({"message": message, "type": kind, "param": null, "code": null})));
+        self
+    }
+
     fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
@@ -117,7 +136,10 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let fault = self.status.is_server_error().then(|| ServerFault(self.detail.clone()));
+        let fault = self.status.is_server_error().then(|| ServerFault {
+            detail: self.detail.clone(),
+            error: self.error.clone(),
+        });
         let mut response = (
             self.status,
             Json(Body {
@@ -207,8 +229,13 @@ impl From<FindPolicy> for Problem {
 impl From<ModelError> for Problem {
     /// The backend's status is kept. What it says about the request is passed on, what it says about itself is not.
     fn from(error: ModelError) -> Self {
-        if !matches!(error, ModelError::Refuse { .. } | ModelError::Flatten(_)) {
-            tracing::error!(%error, "the model did not answer");
+        match &error {
+            ModelError::Flatten(_) => {}
+            ModelError::Refuse { status: 401 | 403, .. } => {
+                tracing::warn!(%error, "the model's server does not accept LLM_ACCESS_SECRET");
+            }
+            ModelError::Refuse { .. } => tracing::debug!(%error, "the model's server found fault with a request"),
+            _ => tracing::error!(%error, "the model did not answer"),
         }
         let sentence = format!("An unexpected error occurred: {error}.");
         match error {
@@ -283,12 +310,12 @@ pub(super) async fn method_not_allowed() -> Problem {
 
 /// Puts the request's id into the body of a server error: all that it says about the cause, which the log knows.
 pub(super) fn with_request_id(mut response: Response, id: &str) -> Response {
-    let Some(ServerFault(detail)) = response.extensions_mut().remove::<ServerFault>() else {
+    let Some(ServerFault { detail, error }) = response.extensions_mut().remove::<ServerFault>() else {
         return response;
     };
     let body = Json(Body {
         detail,
-        error: None,
+        error,
         request_id: Some(id.to_owned()),
     })
     .into_response()

@@ -63,10 +63,11 @@ pub enum ModelError {
 impl ModelError {
     /// The error behind what the HTTP client says. Its own words are dropped: they name the URL.
     pub(super) fn from_transport(error: &reqwest::Error) -> Self {
-        if error.is_timeout() {
-            Self::TimeOut
-        } else if error.is_connect() {
+        // A connection that takes too long is both, and nothing was sent over it.
+        if error.is_connect() {
             Self::Connect
+        } else if error.is_timeout() {
+            Self::TimeOut
         } else {
             Self::BreakOff
         }

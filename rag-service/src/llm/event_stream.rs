@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use eventsource_stream::{EventStreamError, Eventsource};
-use futures::{Stream, StreamExt, TryStreamExt, future};
+use futures::{Stream, StreamExt, TryStreamExt, future, stream};
 use reqwest::Response;
 use serde_json::Value;
 
@@ -12,7 +12,8 @@ use super::{Completion, ModelError};
 const MAX_EVENT_BYTES: usize = 4 << 20;
 const DONE: &str = "[DONE]";
 
-/// The chunks of an answer, up to `[DONE]` or the end. Reads on only when asked for the next one.
+/// The chunks of an answer. The stream ends at `[DONE]`; when the response ends without it, the last item is
+/// [`ModelError::BreakOff`]. Reads on only when asked for the next one.
 pub(super) fn completions(response: Response) -> impl Stream<Item = Result<Completion, ModelError>> {
     let bytes = response
         .bytes_stream()
@@ -23,10 +24,20 @@ pub(super) fn completions(response: Response) -> impl Stream<Item = Result<Compl
 fn chunks(bytes: impl Stream<Item = Result<Bytes, ModelError>>) -> impl Stream<Item = Result<Completion, ModelError>> {
     let mut event = OpenEvent::default();
     let bounded = bytes.and_then(move |bytes| future::ready(event.grow(&bytes).map(|()| bytes)));
-    bounded
-        .eventsource()
-        .take_while(|event| future::ready(!matches!(event, Ok(event) if event.data == DONE)))
-        .filter_map(|event| future::ready(read(event).transpose()))
+    stream::unfold(Some(Box::pin(bounded.eventsource())), async |events| {
+        let mut events = events?;
+        loop {
+            match events.next().await {
+                Some(Ok(event)) if event.data == DONE => return None,
+                Some(event) => {
+                    if let Some(chunk) = read(event).transpose() {
+                        return Some((chunk, Some(events)));
+                    }
+                }
+                None => return Some((Err(ModelError::BreakOff), None)),
+            }
+        }
+    })
 }
 
 /// `None` for events without data: comments keep a connection open and say nothing.
@@ -104,10 +115,16 @@ mod tests {
     fn what_is_no_json_object_is_an_error() {
         for text in ["data: hello\n\n", "data: [1]\n\n", "data: {\"a\":\n\n"] {
             assert!(
-                matches!(read_all(&[text]).as_slice(), [Err(ModelError::Decode)]),
+                matches!(read_all(&[text]).as_slice(), [Err(ModelError::Decode), ..]),
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn an_end_without_done_is_told_apart() {
+        let found = read_all(&["data: {\"a\":1}\n\n"]);
+        assert!(matches!(found.as_slice(), [Ok(_), Err(ModelError::BreakOff)]));
     }
 
     #[test]

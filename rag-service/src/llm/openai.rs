@@ -1,5 +1,7 @@
 //! A server that speaks OpenAI's format.
 
+use std::time::Duration;
+
 use async_openai::Client;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, future};
@@ -13,6 +15,9 @@ use super::endpoint::{Endpoint, Format};
 use super::event_stream::completions;
 use super::transport::Transport;
 use super::{ByteStream, ChatModel, Completion, CompletionStream, ConnectModel, ModelError, ModelSettings};
+
+/// How long the server may take to list its models, retries included.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Completes chats at a server that speaks OpenAI's format.
 pub struct OpenAiModel {
@@ -113,7 +118,8 @@ impl ChatModel for OpenAiModel {
     }
 
     async fn models(&self) -> Result<Value, ModelError> {
-        Ok(self.client.models().list_byot().await?)
+        let listed = tokio::time::timeout(LISTING_TIMEOUT, self.client.models().list_byot()).await;
+        Ok(listed.map_err(|_elapsed| ModelError::TimeOut)??)
     }
 
     async fn facts(&self, model: Option<&str>) -> Option<ModelFacts> {

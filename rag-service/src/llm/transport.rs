@@ -20,6 +20,8 @@ use tower::Service;
 use super::{ConnectModel, ModelError, ModelSettings};
 
 const USER_AGENT: &str = concat!("KAITO-RagEngine/", env!("CARGO_PKG_VERSION"));
+/// Uvicorn, and so vLLM, closes idle connections after 5 s; a request that meets the closing is lost.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Also the longest `Retry-After` that is waited for; a client is better told of a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -41,6 +43,7 @@ impl Transport {
             .user_agent(USER_AGENT)
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.read_timeout)
+            .pool_idle_timeout(IDLE_CONNECTION)
             // A redirected POST would lose its body or carry the prompt elsewhere.
             .redirect(Policy::none())
             .build()

@@ -60,11 +60,13 @@ def grounded_chat():
 def check_stream(chunks):
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == ANSWER, chunks
-    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop", chunks
-    without_choices = [chunk for chunk in chunks if not chunk.choices]
-    [usage] = [chunk.usage for chunk in without_choices if chunk.usage]
+    reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert [reason for reason in reasons if reason] == ["stop"], chunks
+    [usage] = [chunk.usage for chunk in chunks if chunk.usage]
     assert usage.total_tokens > 0, usage
-    [sources] = [chunk for chunk in without_choices if chunk.model_extra.get("source_nodes")]
+    [sources] = [chunk for chunk in chunks if chunk.model_extra.get("source_nodes")]
+    # The simplest loop reads the first choice of every chunk.
+    assert sources.choices[0].delta.content is None, sources
     check_sources(sources)
     assert len({chunk.id for chunk in chunks}) == 1, chunks
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::plan::Conversation;
+use super::plan::{Conversation, HistoryMessage};
 
 /// What a request may say to us and backends do not know.
 const OWN_KEYS: [&str; 6] = [
@@ -21,13 +21,13 @@ const COMPLETION_LIMIT_KEYS: [&str; 2] = ["max_completion_tokens", "max_tokens"]
 
 /// The messages for the backend: the context, the history and the question.
 ///
-/// Chat templates of many models refuse a second system message, so when the history begins with one the context is
-/// added to it below a blank line. Otherwise the context is a system message of its own, and the first.
+/// Chat templates of many models refuse a second system message, so when the history begins with one, or with a
+/// developer's, the context is added to it below a blank line. Otherwise the context is a system message of its own, and the first.
 pub fn assemble(conversation: Conversation, context: &str) -> Vec<Value> {
     let Conversation { history, question } = conversation;
     let mut messages = Vec::with_capacity(history.len() + 2);
     let mut history = history.into_iter().peekable();
-    match history.next_if(|first| first.message.get("role").and_then(Value::as_str) == Some("system")) {
+    match history.next_if(is_instruction) {
         Some(first) => {
             let mut message = first.message;
             let content = format!("{}\n\n{context}", first.text);
@@ -39,6 +39,11 @@ pub fn assemble(conversation: Conversation, context: &str) -> Vec<Value> {
     messages.extend(history.map(|said| Value::Object(said.message)));
     messages.push(message("user", question));
     messages
+}
+
+fn is_instruction(message: &HistoryMessage) -> bool {
+    let role = message.message.get("role").and_then(Value::as_str);
+    matches!(role, Some("system" | "developer"))
 }
 
 /// The request with other messages and without our own keys. Where it limits its answer, `completion_limit` is the most

@@ -75,26 +75,32 @@ pub enum ReadMessages {
 }
 
 impl Conversation {
-    /// Tokens of the history, [`MESSAGE_OVERHEAD_TOKENS`] for each message included.
-    pub fn history_tokens(&self, counter: &ChatTokenCounter) -> usize {
-        self.history.iter().map(|message| message.tokens(counter)).sum()
+    /// Tokens of the history, [`MESSAGE_OVERHEAD_TOKENS`] for each message included, when there are at most `limit`.
+    /// Counting ends where they are too many.
+    pub fn history_tokens(&self, counter: &ChatTokenCounter, limit: usize) -> Option<usize> {
+        let mut left = limit;
+        for message in &self.history {
+            left = left.checked_sub(message.tokens(counter, left)?)?;
+        }
+        Some(limit - left)
     }
 
-    /// Tokens of the question as a message.
-    pub fn question_tokens(&self, counter: &ChatTokenCounter) -> usize {
-        counter.count_message(&self.question)
+    /// Tokens of the question as a message, when there are at most `limit`.
+    pub fn question_tokens(&self, counter: &ChatTokenCounter, limit: usize) -> Option<usize> {
+        let tokens = counter.count_up_to(&self.question, limit)? + MESSAGE_OVERHEAD_TOKENS;
+        (tokens <= limit).then_some(tokens)
     }
 }
 
 impl HistoryMessage {
-    fn tokens(&self, counter: &ChatTokenCounter) -> usize {
-        let calls: usize = TOOL_CALL_KEYS
-            .iter()
-            .filter_map(|key| self.message.get(*key))
-            .filter(|calls| !is_falsy(Some(calls)))
-            .map(|calls| counter.count(&calls.to_string()))
-            .sum();
-        counter.count(&self.text) + calls + MESSAGE_OVERHEAD_TOKENS
+    fn tokens(&self, counter: &ChatTokenCounter, limit: usize) -> Option<usize> {
+        let mut tokens = counter.count_up_to(&self.text, limit)? + MESSAGE_OVERHEAD_TOKENS;
+        for calls in TOOL_CALL_KEYS.iter().filter_map(|key| self.message.get(*key)) {
+            if !is_falsy(Some(calls)) {
+                tokens += counter.count_up_to(&calls.to_string(), limit)?;
+            }
+        }
+        Some(tokens)
     }
 
     fn carries_tool_calls(&self) -> bool {

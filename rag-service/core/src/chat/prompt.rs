@@ -11,7 +11,7 @@ use crate::document::DocumentId;
 use crate::metadata::Metadata;
 
 /// Most characters of a source line.
-const MAX_SOURCE_CHARACTERS: usize = 200;
+const MAX_SOURCE_CHARACTERS: usize = 120;
 /// Characters of a document's id that name it when its metadata does not.
 const SHORT_ID_CHARACTERS: usize = 12;
 /// Fewest backticks of a fence.
@@ -165,7 +165,7 @@ impl ControlMark {
 pub(super) const PASSAGE_JOINT: &str = "\n\n";
 
 /// What to call a document in the prompt: the first of file path, file name, path, source, URL and title that its
-/// metadata has, else the beginning of its id. One line of at most 200 characters.
+/// metadata has, else the beginning of its id. One line of at most 120 characters.
 pub fn source_of(metadata: &Metadata, document_id: &DocumentId) -> String {
     SOURCE_KEYS
         .iter()
@@ -179,13 +179,23 @@ pub fn source_of(metadata: &Metadata, document_id: &DocumentId) -> String {
 }
 
 /// The text as one line: white space, control characters and line breaks of any kind become single blanks, marks that
-/// turn the direction of writing are left out.
+/// turn the direction of writing are left out. It stands outside the fence, so it may have neither square brackets, which
+/// number passages, nor the dashes that separate them.
 fn source_line(text: &str) -> String {
     let plain: String = text
         .chars()
         .filter(|character| !matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| match character {
+            '[' => '(',
+            ']' => ')',
+            _ if character.is_control() => ' ',
+            _ => character,
+        })
         .collect();
+    let mut plain = plain;
+    while plain.contains("--") {
+        plain = plain.replace("--", "-");
+    }
     let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(MAX_SOURCE_CHARACTERS).collect()
 }

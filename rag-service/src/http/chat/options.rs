@@ -21,20 +21,32 @@ pub(super) struct ChatOptions {
     pub(super) sources_first: bool,
 }
 
-/// Reads them. No index name, or an empty one, asks for no passages.
+/// The index to answer from. No name, or an empty one, asks for no passages.
+pub(super) fn index(body: &Map<String, Value>) -> Result<Option<IndexName>, Problem> {
+    let mut errors = ValidationErrors::default();
+    let name = match body.get("index_name").filter(|value| !value.is_null()) {
+        None => Some(String::new()),
+        Some(value) => errors.string(value, &Location::body().key("index_name")),
+    };
+    let name = errors.into_result(name)?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    // A name that no index can have is one that no index has.
+    IndexName::try_from(name.as_str())
+        .map(Some)
+        .map_err(|_| Problem::no_such_index(&name))
+}
+
+/// Reads the others.
 pub(super) fn read(
     body: &Map<String, Value>,
+    index: Option<IndexName>,
     max_top_k: usize,
 ) -> Result<(Option<GroundingRequest>, ChatOptions), Problem> {
     let mut errors = ValidationErrors::default();
     let location = Location::body();
     let present = |key: &str| body.get(key).filter(|value| !value.is_null());
-    let index = match present("index_name") {
-        None => Some(None),
-        Some(value) => errors
-            .string(value, &location.key("index_name"))
-            .map(|name| Some(name).filter(|name| !name.is_empty())),
-    };
     let most = u64::try_from(max_top_k).unwrap_or(u64::MAX);
     let node_count = match present("max_node_count") {
         None => Some(None),
@@ -50,8 +62,9 @@ pub(super) fn read(
         None => Some(true),
         Some(value) => errors.boolean(value, &location.key("include_sources")),
     };
-    let values = index.zip(node_count).zip(conditions).zip(include_sources);
-    let (((index, node_count), conditions), include_sources) = errors.into_result(values)?;
+    let values = node_count.zip(conditions).zip(include_sources);
+    let ((node_count, conditions), include_sources) = errors.into_result(values)?;
+    let ratio = present("context_token_ratio").map(ratio).transpose()?;
     let options = ChatOptions {
         include_sources,
         sources_first: body
@@ -62,11 +75,9 @@ pub(super) fn read(
     let Some(index) = index else {
         return Ok((None, options));
     };
-    // A name that no index can have is one that no index has.
-    let index = IndexName::try_from(index.as_str()).map_err(|_| Problem::no_such_index(&index))?;
     let request = GroundingRequest {
         index,
-        ratio: present("context_token_ratio").map(ratio).transpose()?,
+        ratio,
         max_node_count: node_count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         filter: filter(&conditions)?,
         threshold: present("similarity_threshold").map(threshold).transpose()?,

@@ -18,6 +18,8 @@ pub(super) struct WireSources {
     nodes: Value,
     passages: Vec<PassageSource>,
     grounded: bool,
+    /// Whether the client wants to be told of them.
+    included: bool,
 }
 
 #[derive(Serialize)]
@@ -38,6 +40,7 @@ impl WireSources {
                 nodes: Value::Null,
                 passages: Vec::new(),
                 grounded: false,
+                included: include_sources,
             };
         };
         let mut nodes = Vec::new();
@@ -53,13 +56,10 @@ impl WireSources {
             }
         }
         Self {
-            nodes: if include_sources {
-                Value::Array(nodes)
-            } else {
-                Value::Null
-            },
+            nodes: Value::Array(nodes),
             passages,
             grounded: true,
+            included: include_sources,
         }
     }
 
@@ -70,14 +70,16 @@ impl WireSources {
 
     /// Adds `source_nodes` and `grounded` to an answer.
     pub(super) fn describe(&self, answer: &mut Map<String, Value>) {
-        answer.insert("source_nodes".to_owned(), self.nodes.clone());
+        if self.included {
+            answer.insert("source_nodes".to_owned(), self.nodes.clone());
+        }
         answer.insert("grounded".to_owned(), Value::Bool(self.grounded));
     }
 
     /// As [`WireSources::describe`] for a stream, in which no sources are an empty list.
     pub(super) fn describe_in_stream(&self, chunk: &mut Map<String, Value>) {
         self.describe(chunk);
-        if self.nodes.is_null() {
+        if self.included && self.nodes.is_null() {
             chunk.insert("source_nodes".to_owned(), Value::Array(Vec::new()));
         }
     }

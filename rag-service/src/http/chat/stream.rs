@@ -4,7 +4,6 @@
 //! only what a scanner withholds and what citations need is kept.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -15,8 +14,8 @@ use rag_core::chat::citation::CitationScanner;
 use rag_guardrails::openai::StreamGuard;
 use serde_json::{Map, Value, json};
 
-use super::Exchange;
 use super::sources::WireSources;
+use super::{Exchange, pump};
 use crate::engine::Grounding;
 use crate::guardrails::Scanned;
 use crate::http::problem::Problem;
@@ -56,16 +55,16 @@ pub(super) async fn respond(
         sources,
         citations: BTreeMap::new(),
         envelope: Map::new(),
-        is_finished: false,
+        finished: BTreeMap::new(),
         ready: VecDeque::new(),
         is_over: false,
         exchange,
     };
     let events = stream::unfold(answer, async |mut answer| {
         let bytes = answer.next().await?;
-        Some((Ok::<_, Infallible>(bytes), answer))
+        Some((bytes, answer))
     });
-    Ok(event_stream(Body::from_stream(events)))
+    Ok(event_stream(pump::body(events.boxed())))
 }
 
 /// A response with the headers that OpenAI's streams have.
@@ -99,8 +98,8 @@ struct StreamedAnswer {
     citations: BTreeMap<u64, CitationScanner>,
     /// Of the latest chunk.
     envelope: Map<String, Value>,
-    /// Whether a choice has said why it ended: some backends leave `[DONE]` out.
-    is_finished: bool,
+    /// Of each choice whether it has said why it ended: some backends leave `[DONE]` out.
+    finished: BTreeMap<u64, bool>,
     /// Events that are ready to be sent.
     ready: VecDeque<Bytes>,
     is_over: bool,
@@ -119,6 +118,7 @@ impl StreamedAnswer {
             match tokio::time::timeout(KEEP_ALIVE_AFTER, self.chunks.next()).await {
                 Err(_silent) => return Some(Bytes::from_static(KEEP_ALIVE)),
                 Ok(Some(Ok(chunk))) => self.take(chunk),
+                Ok(Some(Err(ModelError::BreakOff))) if self.is_finished() => self.end(),
                 Ok(Some(Err(error))) => self.break_off(&error),
                 Ok(None) => self.end(),
             }
@@ -127,7 +127,13 @@ impl StreamedAnswer {
 
     fn take(&mut self, chunk: Completion) {
         self.remember_envelope(&chunk);
-        let is_error = chunk.get("error").is_some_and(|error| !error.is_null());
+        let error = chunk.get("error").filter(|error| !error.is_null());
+        let is_error = error.is_some();
+        let code = error.and_then(|error| error.get("code")).and_then(Value::as_u64);
+        if is_error && code.is_none_or(|code| !(400..500).contains(&code)) {
+            // What it says of its inside is not for the client.
+            return self.break_off(&ModelError::BreakOff);
+        }
         let safe = match &mut self.guard {
             None => vec![Value::Object(chunk)],
             Some(guard) => guard.feed(Value::Object(chunk)),
@@ -138,7 +144,6 @@ impl StreamedAnswer {
         if is_error {
             self.close();
         } else if self.guard.as_ref().is_some_and(StreamGuard::is_blocked) {
-            self.is_finished = true;
             self.end();
         }
     }
@@ -159,10 +164,11 @@ impl StreamedAnswer {
         let passages = self.sources.as_ref().map_or(0, WireSources::passage_count);
         let choices = chunk.get("choices").and_then(Value::as_array);
         for choice in choices.into_iter().flatten() {
-            if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
-                self.is_finished = true;
-            }
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+            let is_last = choice.get("finish_reason").is_some_and(|reason| !reason.is_null());
+            if self.finished.contains_key(&index) || self.finished.len() < MAX_CHOICES {
+                *self.finished.entry(index).or_default() |= is_last;
+            }
             let content = choice.pointer("/delta/content").and_then(Value::as_str);
             let is_known = self.citations.contains_key(&index) || self.citations.len() < MAX_CHOICES;
             if let Some(content) = content.filter(|_| passages > 0 && is_known) {
@@ -189,11 +195,12 @@ impl StreamedAnswer {
         for chunk in last {
             self.send(chunk);
         }
-        if !self.is_finished {
-            return self.break_off(&ModelError::BreakOff);
-        }
         self.send_sources();
         self.close();
+    }
+
+    fn is_finished(&self) -> bool {
+        !self.finished.is_empty() && self.finished.values().all(|finished| *finished)
     }
 
     fn break_off(&mut self, error: &ModelError) {
@@ -205,7 +212,11 @@ impl StreamedAnswer {
     fn send_sources(&mut self) {
         let Some(sources) = &self.sources else { return };
         let mut chunk = self.envelope.clone();
-        chunk.insert("choices".to_owned(), Value::Array(Vec::new()));
+        // With a choice that says nothing, since the simplest loop over a stream reads the first choice of every chunk.
+        chunk.insert(
+            "choices".to_owned(),
+            json!([{"index": 0, "delta": {}, "finish_reason": null}]),
+        );
         sources.describe_in_stream(&mut chunk);
         let mut annotations = Vec::new();
         for (index, scanner) in std::mem::take(&mut self.citations) {
@@ -220,14 +231,26 @@ impl StreamedAnswer {
         self.ready.push_back(Bytes::from(event(&Value::Object(chunk))));
     }
 
-    /// Whatever happened, the stream ends as OpenAI's do, and what the scanners found is on record.
-    fn close(&mut self) {
+    /// Puts what the scanners found on record, once.
+    fn record(&mut self) {
         if let Some(guard) = self.guard.take() {
             let id = self.envelope.get("id").and_then(Value::as_str).unwrap_or_default();
             self.exchange.record(id, Scanned::Answer, &guard.report());
         }
+    }
+
+    /// Whatever happened, the stream ends as OpenAI's do, and what the scanners found is on record.
+    fn close(&mut self) {
+        self.record();
         self.ready.push_back(Bytes::from_static(DONE));
         self.is_over = true;
+    }
+}
+
+impl Drop for StreamedAnswer {
+    /// A client that leaves does not take the record along.
+    fn drop(&mut self) {
+        self.record();
     }
 }
 

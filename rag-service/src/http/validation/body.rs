@@ -30,7 +30,12 @@ pub(in crate::http) fn read_object(
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The request body is larger than RAG_MAX_BODY_BYTES allows. Send fewer documents at a time.",
+            match shape {
+                BodyShape::Model => {
+                    "The request body is larger than RAG_MAX_BODY_BYTES allows. Send fewer documents at a time."
+                }
+                BodyShape::Dictionary => "The request body is larger than RAG_MAX_CHAT_BODY_BYTES allows.",
+            },
         ),
         status => Problem::new(status, rejection.body_text()),
     })?;

@@ -92,6 +92,16 @@ async fn what_nothing_sensible_can_be_done_with_is_refused_in_kaitos_words() -> 
             "No such index: 'none' exists.",
         ),
         (
+            with(question("q"), json!({"index_name": "none", "context_token_ratio": 0.9})),
+            404,
+            "No such index: 'none' exists.",
+        ),
+        (
+            with(question("q"), json!({"index_name": null, "context_token_ratio": 5})),
+            400,
+            "Invalid context_token_ratio: 5. Must be between 0.2 and 0.8.",
+        ),
+        (
             with(question("q"), json!({"context_token_ratio": 0.9})),
             400,
             "Invalid context_token_ratio: 0.9. Must be between 0.2 and 0.8.",
@@ -145,6 +155,8 @@ async fn what_nothing_sensible_can_be_done_with_is_refused_in_kaitos_words() -> 
             "{body}"
         );
         assert_eq!(answer.content_type, "application/problem+json");
+        // Where OpenAI's SDKs look for the message.
+        assert_eq!(answer.body["error"]["message"], json!(detail));
     }
     for (field, value) in [
         ("max_node_count", json!(0)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use futures::future::try_join_all;
 use kaito_tests::backend::{Backend, Reply};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Running, question, texts, with, with_backend, with_facts};
 
@@ -112,10 +112,7 @@ async fn an_answer_keeps_what_the_backend_wrote_and_sources_can_be_left_out() ->
     assert_eq!(answer["usage"]["prompt_tokens"], 11);
     assert_eq!(answer["choices"][0]["finish_reason"], "length");
     assert_eq!(answer["choices"][0]["message"]["reasoning_content"], "Hm.");
-    assert_eq!(
-        (&answer["source_nodes"], &answer["grounded"]),
-        (&Value::Null, &json!(true))
-    );
+    assert_eq!((answer.get("source_nodes"), &answer["grounded"]), (None, &json!(true)));
     Ok(())
 }
 
@@ -201,6 +198,44 @@ async fn neighbouring_passages_of_one_document_are_put_together_in_reading_order
         .to_owned();
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words(&system).contains(&words(&text)), "{system}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tools_take_their_room_in_the_window() -> Result<()> {
+    let backend = Backend::start().await?;
+    backend.serve_models(&[("test-model", Some(1500))]);
+    let running = with_facts(&backend, &[("RAG_SIMILARITY_THRESHOLD", "0")]).await?;
+    let tool = json!({"type": "function", "function": {"name": "f", "description": "word ".repeat(1350)}});
+    let body = question("Where is vault 12?");
+    assert_eq!(running.client().chat(&body).await?.success()?["grounded"], true);
+    let crowded = with(body, json!({"tools": [tool]}));
+    assert_eq!(running.client().chat(&crowded).await?.success()?["grounded"], false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_developers_instructions_take_the_context_along() -> Result<()> {
+    let backend = Backend::start().await?;
+    let running = with_facts(&backend, &[]).await?;
+    let messages =
+        json!([{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Where is vault 12?"}]);
+    running
+        .client()
+        .chat(&with(question(""), json!({"messages": messages})))
+        .await?
+        .success()?;
+    let sent = backend.last_request()?.body;
+    let first = &sent["messages"][0];
+    assert_eq!(
+        (&first["role"], sent["messages"].as_array().map(Vec::len)),
+        (&json!("developer"), Some(2))
+    );
+    assert!(
+        first["content"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("Be brief.\n\nUse the context"))
+    );
     Ok(())
 }
 

@@ -194,6 +194,17 @@ async fn an_edit_takes_effect_and_a_broken_one_leaves_the_last_good_policy() -> 
             .contains("guardrails_policy_outdated 1")
     );
 
+    // Neither does an empty one, or a mistake in one of its scanners, switch anything off.
+    for (round, broken) in (2..).zip(["", "scanner: []", "scanners: [{type: bananas}, {type: secrets}]"]) {
+        std::fs::write(&policy, broken)?;
+        wait_for(
+            &running,
+            &format!("guardrails_policy_reload_total{{result=\"failure\"}} {round}.0"),
+        )
+        .await?;
+        assert_eq!(said(&running).await?, "alpha [REDACTED] gamma", "{broken:?}");
+    }
+
     // As a kubelet updates a ConfigMap: the file is replaced as a whole.
     let next = directory.path().join("..next");
     std::fs::write(&next, banning("gamma"))?;
@@ -204,6 +215,37 @@ async fn an_edit_takes_effect_and_a_broken_one_leaves_the_last_good_policy() -> 
     let (_, log) = running.service.stop().await?;
     assert!(log.contains("output_guardrails_reload_failed"), "{log}");
     Ok(())
+}
+
+#[tokio::test]
+async fn what_the_backend_says_against_a_request_is_scanned_too() -> Result<()> {
+    let token = github_token();
+    let backend = Backend::replying([Reply::error(400, &format!("bad prompt: the key is {token}"))]).await?;
+    let running = with_facts(&backend, &[("OUTPUT_GUARDRAILS_ENABLED", "true")]).await?;
+    let answer = running.client().chat(&plain()).await?;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.to_string().contains("bad prompt") && !answer.body.to_string().contains(&token[8..]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_early_does_not_take_the_record_along() -> Result<()> {
+    let token = github_token();
+    let backend = Backend::start().await?;
+    let running = with_facts(&backend, &[("OUTPUT_GUARDRAILS_ENABLED", "true")]).await?;
+    let text = format!("The key is {token} and so on.");
+    backend.reply([Reply::text(text).shaped(|script| script.hang_after(6))]);
+    let mut stream = running
+        .client()
+        .chat_stream(&with(plain(), json!({"stream": true})))
+        .await?;
+    while !stream.data().await?.to_string().contains("REDACTED") {}
+    drop(stream);
+    wait_for(
+        &running,
+        "ragengine_guardrails_response_actions_total{final_action=\"redact\"} 1.0",
+    )
+    .await
 }
 
 #[tokio::test]

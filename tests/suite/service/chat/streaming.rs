@@ -68,7 +68,10 @@ async fn sources_and_annotations_follow_before_done() -> Result<()> {
     assert_eq!(events.last(), Some(&Event::Done));
     assert_eq!(streamed_text(&events, 0), "It is vault 12 [1].");
     let last = sources_chunk(&events)?;
-    assert_eq!((&last["choices"], &last["grounded"]), (&json!([]), &json!(true)));
+    assert_eq!(
+        (&last["choices"][0]["delta"], &last["grounded"]),
+        (&json!({}), &json!(true))
+    );
     let first_source = &last["source_nodes"][0];
     assert!(first_source["text"].as_str().unwrap_or_default().contains("vault 12"));
     let annotation = &last["annotations"][0];
@@ -172,13 +175,38 @@ async fn an_end_without_done_is_an_end_if_the_answer_was_finished() -> Result<()
 }
 
 #[tokio::test]
-async fn an_error_of_the_backend_inside_a_stream_is_passed_on() -> Result<()> {
+async fn done_is_an_end_whatever_was_said_before_and_half_of_two_choices_is_none() -> Result<()> {
     let backend = Backend::start().await?;
     let running = with_facts(&backend, &[]).await?;
-    let error = json!({"error": {"message": "out of memory", "type": "server_error", "code": 500}});
-    backend.reply([Reply::stream(Script::new().event(&error).done())]);
+    let chunk = |index: u64, reason: Value| json!({"id": "x", "choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": reason}]});
+    backend.reply([Reply::stream(Script::new().event(&chunk(0, Value::Null)).done())]);
     let events = rest(&running, &streamed(question("Where is vault 12?"))).await?;
-    assert_eq!(events, [Event::Data(error), Event::Done]);
+    assert_eq!(sources_chunk(&events)?["grounded"], true);
+    backend.reply([Reply::stream(
+        Script::new().events([chunk(0, json!("stop")), chunk(1, Value::Null)]),
+    )]);
+    let events = rest(&running, &streamed(question("Where is vault 12?"))).await?;
+    assert!(
+        events
+            .iter()
+            .any(|event| event.data().is_some_and(|data| data.get("error").is_some())),
+        "{events:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_of_the_backend_inside_a_stream_is_passed_on_if_it_is_about_the_request() -> Result<()> {
+    let backend = Backend::start().await?;
+    let running = with_facts(&backend, &[]).await?;
+    for (code, is_passed_on) in [(json!(400), true), (json!(500), false), (json!("oops"), false)] {
+        let error = json!({"error": {"message": "too many tokens", "type": "server_error", "code": code}});
+        backend.reply([Reply::stream(Script::new().event(&error).done())]);
+        let events = rest(&running, &streamed(question("Where is vault 12?"))).await?;
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert_eq!(events[0] == Event::Data(error), is_passed_on, "{events:?}");
+        assert_eq!(events[1], Event::Done);
+    }
     Ok(())
 }
 

@@ -282,8 +282,11 @@ fn history_and_question_are_counted_with_what_surrounds_each_message() {
     ]));
     let calls = counter.count(r#"[{"id":"1"}]"#);
     assert_eq!(
-        conversation.history_tokens(&counter),
+        conversation.history_tokens(&counter, 1000).unwrap(),
         2 + 1 + calls + 2 * MESSAGE_OVERHEAD_TOKENS
     );
-    assert_eq!(conversation.question_tokens(&counter), 2 + MESSAGE_OVERHEAD_TOKENS);
+    assert_eq!(
+        conversation.question_tokens(&counter, 1000),
+        Some(2 + MESSAGE_OVERHEAD_TOKENS)
+    );
 }
