@@ -1,7 +1,8 @@
 //! A policy applied to the responses of a chat API: complete ones, streams of chunks, and the passages beside them.
 //!
 //! Everything a client could read is scanned: the answer, reasoning, refusals, the names and arguments of tool calls,
-//! and fields this program does not know. What would spell the text out again, like log-probabilities, goes with it.
+//! and fields this program does not know. What would spell the text out again, like log-probabilities, goes with it,
+//! and what spells out the prompt never comes through.
 
 mod channel;
 mod choice;
@@ -17,7 +18,7 @@ pub use response::guard_response;
 pub use sources::guard_sources;
 pub use stream_guard::StreamGuard;
 
-use crate::verdict::{Outcome, ScannerHit};
+use crate::verdict::{Action, Outcome, ScannerHit};
 
 /// What a policy did to a response, for metrics and the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +42,14 @@ pub struct GuardedChoice {
 }
 
 impl GuardReport {
-    /// The worst that became of a choice.
+    /// The worst that became of a choice, or of what stands beside the choices.
     pub fn outcome(&self) -> Outcome {
         let refused = self.refusal.map(|_| Outcome::Blocked);
-        let worst = self.choices.iter().map(|choice| choice.outcome).chain(refused).max();
-        worst.unwrap_or_default()
+        let hits = self.hits.iter().map(|hit| match hit.action {
+            Action::Redact => Outcome::Redacted,
+            Action::Block => Outcome::Blocked,
+        });
+        let choices = self.choices.iter().map(|choice| choice.outcome);
+        choices.chain(hits).chain(refused).max().unwrap_or_default()
     }
 }

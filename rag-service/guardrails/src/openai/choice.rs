@@ -1,11 +1,12 @@
 //! One choice of a stream: its texts on their way, one [`TextStream`] each.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::channel::Channel;
+use super::channel::{Channel, index_of};
 use super::chunk::ChunkChoice;
 use super::scan::{Scan, is_name, spells_text};
 use crate::policy::Policy;
@@ -13,14 +14,17 @@ use crate::stage::Scope;
 use crate::stream::TextStream;
 use crate::verdict::{Outcome, ScannerHit, add_hits};
 
-/// How many tool calls a choice may have.
-const MAX_TOOL_CALLS: usize = 128;
+/// How many texts may grow at once in the fields of a choice's deltas, and how many in objects and lists in them, like
+/// the arguments of tool calls.
+const MAX_CHANNELS: usize = 128;
 
 /// The state of one choice.
 #[derive(Debug)]
 pub(super) struct ChoiceGuard {
     policy: Arc<Policy>,
     channels: BTreeMap<Channel, TextStream>,
+    /// How many of them are not nested, and how many are.
+    channel_counts: BTreeMap<bool, usize>,
     is_finished: bool,
     /// What was found in texts that do not grow.
     hits: Vec<ScannerHit>,
@@ -51,6 +55,7 @@ impl ChoiceGuard {
         Self {
             policy,
             channels: BTreeMap::new(),
+            channel_counts: BTreeMap::new(),
             is_finished: false,
             hits: Vec::new(),
             outcome: Outcome::Allowed,
@@ -72,10 +77,11 @@ impl ChoiceGuard {
                 self.scan_leaves(value)?;
             }
         }
-        let mut delta = self.guarded_delta(delta)?;
+        let mut delta = Value::Object(delta);
+        self.guard(&mut Channel::default(), &mut delta)?;
         if !is_finish {
             let text = says_something(&delta).then(|| {
-                fields.insert("delta".to_owned(), Value::Object(delta));
+                fields.insert("delta".to_owned(), delta);
                 Value::Object(fields)
             });
             return Ok(Released { text, finish: None });
@@ -90,7 +96,7 @@ impl ChoiceGuard {
 
     /// Says that no more chunks come for this choice, and returns the rest of its texts.
     pub(super) fn finish(&mut self, index: u64) -> Result<Option<Value>, Stop> {
-        let mut delta = Map::new();
+        let mut delta = json!({});
         self.flush_into(&mut delta)?;
         Ok(says_something(&delta).then(|| text_choice(index, &delta)))
     }
@@ -118,60 +124,45 @@ impl ChoiceGuard {
         self.outcome = Outcome::Blocked;
     }
 
-    fn guarded_delta(&mut self, delta: Map<String, Value>) -> Result<Map<String, Value>, Stop> {
-        let mut guarded = Map::with_capacity(delta.len());
-        for (name, mut value) in delta {
-            if spells_text(&name) {
-                continue;
-            }
-            match (Channel::of_field(&name), &mut value) {
-                (Some(channel), Value::String(text)) => *text = self.stream(channel, text)?,
-                (None, Value::Array(calls)) if name == "tool_calls" => self.guard_tool_calls(calls)?,
-                (None, Value::Object(call)) if name == "function_call" => {
-                    self.guard_call(call, "arguments", Channel::FunctionArguments)?;
-                }
-                (None, role) if name == "role" && is_name(role) => {}
-                (_, other) => self.scan_leaves(other)?,
-            }
-            guarded.insert(name, value);
-        }
-        Ok(guarded)
-    }
-
-    fn guard_tool_calls(&mut self, calls: &mut Vec<Value>) -> Result<(), Stop> {
-        for (place, call) in (0_u64..).zip(calls.iter_mut()) {
-            let Value::Object(fields) = call else {
-                self.scan_leaves(call)?;
-                continue;
-            };
-            let index = fields.get("index").and_then(Value::as_u64).unwrap_or(place);
-            for (name, value) in fields.iter_mut() {
-                match (name.as_str(), value) {
-                    ("function", Value::Object(call)) => {
-                        self.guard_call(call, "arguments", Channel::ToolArguments(index))?;
-                    }
-                    ("custom", Value::Object(call)) => self.guard_call(call, "input", Channel::ToolInput(index))?,
-                    ("id" | "type", value) if is_name(value) => {}
-                    (_, other) => self.scan_leaves(other)?,
+    /// Guards a value of the delta, where `here` says that it stands: strings are pieces of texts that grow.
+    fn guard(&mut self, here: &mut Channel, value: &mut Value) -> Result<(), Stop> {
+        match value {
+            Value::Object(fields) => {
+                let is_audio = here.is_audio();
+                fields.retain(|name, _| !(spells_text(name) || is_audio && name == "data"));
+                for (name, field) in fields.iter_mut() {
+                    here.enter_field(name);
+                    self.guard(here, field)?;
+                    here.leave();
                 }
             }
-        }
-        calls.retain(says_something_as_tool_call);
-        Ok(())
-    }
-
-    /// Guards the name of a call and streams its arguments.
-    fn guard_call(&mut self, call: &mut Map<String, Value>, arguments: &str, channel: Channel) -> Result<(), Stop> {
-        for (name, value) in call.iter_mut() {
-            match value {
-                Value::String(text) if name == arguments => *text = self.stream(channel, text)?,
-                other => self.scan_leaves(other)?,
+            Value::Array(items) => {
+                for (place, item) in items.iter_mut().enumerate() {
+                    here.enter_item(place, item);
+                    self.guard(here, item)?;
+                    here.leave();
+                }
+                drop_silent(
+                    items,
+                    if here.is_tool_calls() {
+                        &["index", "type"]
+                    } else {
+                        &["index"]
+                    },
+                );
             }
+            Value::String(_) if here.is_name() && is_name(value) => {
+                if !here.identifies() {
+                    self.scan_leaves(value)?;
+                }
+            }
+            Value::String(text) => *text = self.stream(here, text)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
         Ok(())
     }
 
-    fn stream(&mut self, channel: Channel, text: &str) -> Result<String, Stop> {
+    fn stream(&mut self, channel: &Channel, text: &str) -> Result<String, Stop> {
         if self.is_finished {
             return match text.is_empty() {
                 true => Ok(String::new()),
@@ -180,23 +171,26 @@ impl ChoiceGuard {
                 )),
             };
         }
-        let is_tool = |channel: &Channel| matches!(channel, Channel::ToolArguments(_) | Channel::ToolInput(_));
-        if is_tool(&channel)
-            && !self.channels.contains_key(&channel)
-            && self.channels.keys().filter(|known| is_tool(known)).count() >= MAX_TOOL_CALLS
-        {
-            return Err(Stop::Refused("OpenAI chat stream choice has too many tool calls."));
-        }
-        let policy = &self.policy;
-        let stream = self.channels.entry(channel).or_insert_with(|| match channel {
-            Channel::Content => policy.stream(),
-            _ => policy.stream_fragment(),
-        });
+        let stream = match self.channels.entry(channel.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let count = self.channel_counts.entry(channel.is_nested()).or_default();
+                if *count >= MAX_CHANNELS {
+                    return Err(Stop::Refused("OpenAI chat stream choice has too many texts at once."));
+                }
+                *count += 1;
+                new.insert(if channel.is_answer() {
+                    self.policy.stream()
+                } else {
+                    self.policy.stream_fragment()
+                })
+            }
+        };
         let fed = stream.feed(text);
         if fed.blocked { Err(Stop::Blocked) } else { Ok(fed.text) }
     }
 
-    fn flush_into(&mut self, delta: &mut Map<String, Value>) -> Result<(), Stop> {
+    fn flush_into(&mut self, delta: &mut Value) -> Result<(), Stop> {
         if self.is_finished {
             return Ok(());
         }
@@ -207,7 +201,7 @@ impl ChoiceGuard {
                 return Err(Stop::Blocked);
             }
             if !fed.text.is_empty() {
-                channel.append(delta, fed.text);
+                channel.append(delta, &fed.text);
             }
         }
         Ok(())
@@ -227,29 +221,33 @@ impl ChoiceGuard {
     }
 }
 
-fn text_choice(index: u64, delta: &Map<String, Value>) -> Value {
+fn text_choice(index: u64, delta: &Value) -> Value {
     json!({"index": index, "delta": delta, "finish_reason": null})
 }
 
-/// Whether there is anything in a delta that a client would miss.
-fn says_something(delta: &Map<String, Value>) -> bool {
-    delta.values().any(|value| match value {
+/// Whether there is anything in a value that a client would miss.
+fn says_something(value: &Value) -> bool {
+    match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
         Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => says_something(fields),
+        Value::Object(fields) => fields.values().any(says_something),
         Value::Bool(_) | Value::Number(_) => true,
-    })
+    }
 }
 
-fn says_something_as_tool_call(call: &Value) -> bool {
-    match call {
-        Value::Object(fields) => fields.iter().any(|(name, value)| match (name.as_str(), value) {
-            ("index" | "type", _) => false,
-            (_, Value::Object(call)) => says_something(call),
-            (_, Value::String(text)) => !text.is_empty(),
-            (_, other) => !other.is_null(),
-        }),
-        other => !other.is_null(),
+/// Drops the items of a list that say nothing apart from the fields with these names. Items without an `index` stay
+/// beside others, which are told by their places.
+fn drop_silent(items: &mut Vec<Value>, beside: &[&str]) {
+    let speaks = |item: &Value| match item {
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| !beside.contains(&name.as_str()) && says_something(value)),
+        other => says_something(other),
+    };
+    if items.iter().any(speaks) {
+        items.retain(|item| index_of(item).is_none() || speaks(item));
+    } else {
+        items.clear();
     }
 }

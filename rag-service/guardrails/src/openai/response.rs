@@ -2,22 +2,43 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scan::{Scan, is_name, spells_text};
+use super::scan::{Scan, is_envelope_name, is_name, spells_text, without_prompt};
 use super::{GuardReport, GuardedChoice};
 use crate::policy::Policy;
 use crate::stage::Scope;
 use crate::verdict::{Outcome, add_hits};
 
-/// Applies a policy to every choice of a response. `finish_reason` stays as it is.
+/// Applies a policy to every choice of a response, and to what a server adds beside them. `finish_reason` stays as it
+/// is; what spells the prompt out is removed in any case.
 ///
 /// Redaction changes the texts in place and removes what would spell them out again. If any text of a choice is
-/// blocked, the message consists of its role and the block message, and the choice of nothing else.
+/// blocked, the message consists of its role and the block message, and the choice of nothing else. Beside the choices,
+/// a text that is blocked becomes the block message.
 pub fn guard_response(policy: &Policy, response: &mut Value) -> GuardReport {
     let mut report = GuardReport::default();
-    let choices = response.get_mut("choices").and_then(Value::as_array_mut);
-    let Some(choices) = choices.filter(|_| !policy.is_empty()) else {
+    if policy.is_empty() {
+        return report;
+    }
+    without_prompt(response);
+    let Value::Object(members) = response else {
         return report;
     };
+    let mut beside = Scan::new(policy);
+    for (name, value) in members.iter_mut() {
+        match value {
+            Value::Array(choices) if name == "choices" => guard_choices(policy, choices, &mut report),
+            value if is_envelope_name(name, value) || spells_text(name) => {}
+            value => beside.leaves(Scope::Fragment, value),
+        }
+    }
+    add_hits(&mut report.hits, &beside.hits);
+    if report.outcome() != Outcome::Allowed {
+        members.retain(|name, _| !spells_text(name));
+    }
+    report
+}
+
+fn guard_choices(policy: &Policy, choices: &mut [Value], report: &mut GuardReport) {
     for (place, choice) in (0_u64..).zip(choices) {
         let mut scan = Scan::new(policy);
         let index = choice.get("index").and_then(Value::as_u64).unwrap_or(place);
@@ -33,7 +54,6 @@ pub fn guard_response(policy: &Policy, response: &mut Value) -> GuardReport {
         }
         add_hits(&mut report.hits, &scan.hits);
     }
-    report
 }
 
 fn guard_choice(scan: &mut Scan<'_>, choice: &mut Map<String, Value>) {

@@ -1,6 +1,8 @@
 //! Scanning texts inside of JSON, and keeping count.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Number, Value};
 
 use crate::policy::Policy;
 use crate::stage::Scope;
@@ -8,6 +10,8 @@ use crate::verdict::{Outcome, ScannerHit, add_hits};
 
 /// Longer names are texts.
 const LONGEST_NAME: usize = 64;
+/// Models are called by paths.
+const LONGEST_ENVELOPE_NAME: usize = 256;
 
 /// Scans texts with one policy and keeps count of what it finds.
 #[derive(Debug)]
@@ -57,6 +61,59 @@ impl<'policy> Scan<'policy> {
         }
     }
 
+    /// Scans every string, number and name of a field in a value. What hits becomes a string; a name that is taken
+    /// already gets a number.
+    pub(super) fn tree(&mut self, scope: Scope, value: &mut Value) {
+        match value {
+            Value::String(text) => self.text(scope, text),
+            Value::Number(number) => {
+                let digits = decimal(number);
+                let mut shown = digits.clone();
+                self.text(scope, &mut shown);
+                if shown != digits {
+                    *value = Value::String(shown);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.tree(scope, item)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| self.tree(scope, field));
+                self.field_names(scope, fields);
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn field_names(&mut self, scope: Scope, fields: &mut Map<String, Value>) {
+        let shown: Vec<String> = fields
+            .keys()
+            .map(|name| {
+                let mut shown = name.clone();
+                self.text(scope, &mut shown);
+                shown
+            })
+            .collect();
+        if fields.keys().eq(&shown) {
+            return;
+        }
+        let known = std::mem::take(fields);
+        let kept: BTreeSet<String> = known
+            .keys()
+            .zip(&shown)
+            .filter(|(name, shown)| name == shown)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for ((name, value), shown) in known.into_iter().zip(shown) {
+            if name == shown {
+                fields.insert(name, value);
+                continue;
+            }
+            let is_free = |name: &String| !kept.contains(name) && !fields.contains_key(name);
+            let numbered = (2_u64..).map(|number| format!("{shown} {number}"));
+            let free = std::iter::once(shown.clone()).chain(numbered).find(is_free);
+            fields.insert(free.unwrap_or(shown), value);
+        }
+    }
+
     /// Scans every string in a list of objects or in one, but for the names by which they are told apart.
     pub(super) fn parts(&mut self, scope: Scope, value: &mut Value) {
         match value {
@@ -82,6 +139,38 @@ pub(super) fn is_name(value: &Value) -> bool {
             name.len() <= LONGEST_NAME && name.bytes().all(plain)
         }
         _ => false,
+    }
+}
+
+/// Whether a member of a response or a chunk only names the response or counts, and is nothing that a model wrote.
+pub(super) fn is_envelope_name(field: &str, value: &Value) -> bool {
+    match field {
+        "usage" | "created" => !value.is_string(),
+        "id" | "object" | "model" | "system_fingerprint" | "service_tier" => match value {
+            Value::String(name) => name.len() <= LONGEST_ENVELOPE_NAME && !name.contains(char::is_whitespace),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The digits of a number, without an exponent.
+fn decimal(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => float.to_string(),
+        _ => number.to_string(),
+    }
+}
+
+/// Removes what spells the prompt out, and with it the passages, wherever it is.
+pub(super) fn without_prompt(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(without_prompt),
+        Value::Object(fields) => {
+            fields.retain(|name, _| !matches!(name.as_str(), "prompt_logprobs" | "prompt_token_ids"));
+            fields.values_mut().for_each(without_prompt);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

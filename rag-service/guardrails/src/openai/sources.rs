@@ -8,8 +8,8 @@ use crate::policy::Policy;
 use crate::stage::Scope;
 use crate::verdict::Outcome;
 
-/// Applies a policy to `source_nodes`: to the `text` of each and to every string in its `metadata`. A text that is
-/// blocked becomes the block message. In the report, a passage is a choice by its place in the list.
+/// Applies a policy to `source_nodes`: to the `text` of each and to every string, number and name of a field in its
+/// `metadata`. What is blocked becomes the block message. In the report, a passage is a choice by its place in the list.
 pub fn guard_sources(policy: &Policy, nodes: &mut [Value]) -> GuardReport {
     let mut report = GuardReport::default();
     if policy.is_empty() {
@@ -21,7 +21,7 @@ pub fn guard_sources(policy: &Policy, nodes: &mut [Value]) -> GuardReport {
         scan.has_scanned = false;
         for field in ["text", "metadata"] {
             if let Some(value) = node.get_mut(field) {
-                scan.leaves(Scope::Fragment, value);
+                scan.tree(Scope::Fragment, value);
             }
         }
         if scan.has_scanned {
@@ -86,5 +86,31 @@ mod tests {
             json!({"text": "No.", "metadata": {"name": "No.", "other": "pear"}})
         );
         assert_eq!(report.outcome(), Outcome::Blocked);
+    }
+
+    #[test]
+    fn numbers_and_names_of_fields_are_scanned() {
+        let policy =
+            policy("[{type: sensitive, detectors: [credit_card]}, {type: ban_substrings, substrings: [plum]}]");
+        let metadata = json!({
+            "card": 4_111_111_111_111_111_u64,
+            "float": 4_111_111_111_111_111.0,
+            "page": 7, "ratio": 0.25, "negative": -3,
+            "a [REDACTED]": 0, "a plum": 1, "other": {"plum": [4_111_111_111_111_111_u64]}, "a PLUM": 2
+        });
+        let mut nodes = [json!({"text": "a pear", "metadata": metadata})];
+        let report = guard_sources(&policy, &mut nodes);
+        let expected = json!({
+            "card": "<CREDIT_CARD>",
+            "float": "<CREDIT_CARD>",
+            "page": 7, "ratio": 0.25, "negative": -3,
+            "a [REDACTED]": 0, "a [REDACTED] 2": 1, "other": {"[REDACTED]": ["<CREDIT_CARD>"]}, "a [REDACTED] 3": 2
+        });
+        assert_eq!(
+            nodes[0]["metadata"].to_string(),
+            expected.to_string(),
+            "and in their order"
+        );
+        assert_eq!(report.outcome(), Outcome::Redacted);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::choice::{ChoiceGuard, Released, Stop};
 use super::chunk::{Chunk, ChunkChoice};
-use super::scan::{Scan, is_name};
+use super::scan::{Scan, is_envelope_name, spells_text, without_prompt};
 use super::{GuardReport, GuardedChoice};
 use crate::policy::Policy;
 use crate::stage::Scope;
@@ -104,7 +104,8 @@ impl StreamGuard {
         }
     }
 
-    fn guarded(&mut self, chunk: Value) -> Result<Vec<Value>, Halt> {
+    fn guarded(&mut self, mut chunk: Value) -> Result<Vec<Value>, Halt> {
+        without_prompt(&mut chunk);
         let Chunk { mut envelope, choices } = Chunk::new(chunk).map_err(refused)?;
         self.scan_envelope(&mut envelope)?;
         self.envelope = envelope.clone();
@@ -178,14 +179,14 @@ impl StreamGuard {
         Ok(texts)
     }
 
-    /// Scans what a server may have added to the chunk; names and numbers say nothing.
+    /// Scans what a server may have added to the chunk; names and counts say nothing.
     fn scan_envelope(&mut self, envelope: &mut Map<String, Value>) -> Result<(), Halt> {
+        envelope.retain(|name, _| !spells_text(name));
         let mut scan = Scan::new(&self.policy);
-        for (_, value) in envelope
-            .iter_mut()
-            .filter(|(name, value)| *name != "usage" && !is_name(value))
-        {
-            scan.leaves(Scope::Fragment, value);
+        for (name, value) in envelope.iter_mut() {
+            if !is_envelope_name(name, value) {
+                scan.leaves(Scope::Fragment, value);
+            }
         }
         add_hits(&mut self.hits, &scan.hits);
         match scan.outcome {

@@ -45,23 +45,33 @@ fn the_context_is_added_to_the_system_message_that_comes_first() {
 }
 
 #[test]
-fn without_a_system_message_at_the_start_the_context_is_one_itself() {
-    for first in ["developer", "user"] {
-        let messages = json!([
-            {"role": first, "content": "first"},
-            {"role": "assistant", "content": "a"},
-            {"role": "user", "content": "q"},
-        ]);
-        assert_eq!(
-            assemble(conversation(&messages), "CONTEXT"),
-            [
-                json!({"role": "system", "content": "CONTEXT"}),
-                json!({"role": first, "content": "first"}),
-                json!({"role": "assistant", "content": "a"}),
-                json!({"role": "user", "content": "q"}),
-            ]
-        );
-    }
+fn a_developers_message_at_the_start_takes_the_context_too() {
+    let messages = json!([{"role": "developer", "content": "first"}, {"role": "user", "content": "q"}]);
+    assert_eq!(
+        assemble(conversation(&messages), "CONTEXT"),
+        [
+            json!({"role": "developer", "content": "first\n\nCONTEXT"}),
+            json!({"role": "user", "content": "q"}),
+        ]
+    );
+}
+
+#[test]
+fn without_instructions_at_the_start_the_context_is_a_message_itself() {
+    let messages = json!([
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "q"},
+    ]);
+    assert_eq!(
+        assemble(conversation(&messages), "CONTEXT"),
+        [
+            json!({"role": "system", "content": "CONTEXT"}),
+            json!({"role": "user", "content": "first"}),
+            json!({"role": "assistant", "content": "a"}),
+            json!({"role": "user", "content": "q"}),
+        ]
+    );
     let question_only = json!([{"role": "user", "content": "q"}]);
     assert_eq!(
         assemble(conversation(&question_only), "CONTEXT"),

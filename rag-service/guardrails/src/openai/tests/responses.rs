@@ -49,7 +49,7 @@ fn what_has_no_choices_is_left_alone() {
         json!({}),
         json!([]),
         json!("plum"),
-        json!({"choices": "plum"}),
+        json!({"choices": "pear"}),
         json!({"choices": []}),
     ] {
         let (after, report) = guarded(REDACT_PLUM, response.clone());
@@ -203,4 +203,49 @@ fn demands_on_the_answer_are_made_of_the_content_only() {
     assert_eq!(guarded(scanners, response.clone()).1.outcome(), Outcome::Allowed);
     response["choices"][0]["message"]["content"] = json!("no json here either");
     assert_eq!(guarded(scanners, response).0["choices"][0]["message"]["content"], "No.");
+}
+
+#[test]
+fn what_spells_the_prompt_out_is_removed_even_if_nothing_hits() {
+    let mut response = answer(&json!("a pear"));
+    response["prompt_token_ids"] = json!([1, 2]);
+    response["prompt_logprobs"] = json!([null, {"5": {"decoded_token": "plum"}}]);
+    response["choices"][0]["prompt_logprobs"] = json!([{"5": {"decoded_token": "plum"}}]);
+    response["choices"][0]["prompt_token_ids"] = json!([1]);
+    response["choices"][0]["message"]["prompt_token_ids"] = json!([1]);
+    for scanners in [REDACT_PLUM, BLOCK_PLUM] {
+        let (after, report) = guarded(scanners, response.clone());
+        assert_eq!(after, answer(&json!("a pear")));
+        assert_eq!(report.outcome(), Outcome::Allowed);
+    }
+    assert_eq!(guarded("[]", response.clone()).0, response);
+}
+
+#[test]
+fn what_stands_beside_the_choices_is_scanned() {
+    let response = json!({
+        "id": "plum", "object": "plum", "model": "plum/1", "system_fingerprint": "plum", "service_tier": "plum",
+        "usage": {"plum": "plum"}, "created": 5,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "a pear"}}],
+        "prompt": "a plum", "trace": {"steps": ["plum"], "n": 1}, "logprobs": [{"token": "pl"}]
+    });
+    let expected = |said: &str| {
+        let mut expected = response.clone();
+        expected["prompt"] = json!(said);
+        expected["trace"]["steps"][0] = json!(said.trim_start_matches("a "));
+        expected.as_object_mut().unwrap().shift_remove("logprobs");
+        expected
+    };
+    let (after, report) = guarded(REDACT_PLUM, response.clone());
+    assert_eq!(after, expected("a [REDACTED]"));
+    assert_eq!(outcomes(&report), [(0, Outcome::Allowed)]);
+    assert_eq!((report.outcome(), report.hits[0].count), (Outcome::Redacted, 2));
+    let (after, report) = guarded(BLOCK_PLUM, response.clone());
+    assert_eq!(after, expected("No."));
+    assert_eq!(report.outcome(), Outcome::Blocked);
+    assert_eq!(
+        guarded(REDACT_PLUM, json!({"choices": "plum"})).0["choices"],
+        "[REDACTED]"
+    );
+    assert_eq!(guarded(REDACT_PLUM, json!({"id": "a plum"})).0["id"], "a [REDACTED]");
 }

@@ -160,6 +160,18 @@ fn every_growing_text_is_followed_on_its_own() {
             "/function_call/arguments",
             |text| json!({"function_call": {"arguments": text}}),
         ),
+        ("/thinking", |text| json!({"thinking": text})),
+        (
+            "/reasoning_details/0/text",
+            |text| json!({"reasoning_details": [{"index": 2, "type": "reasoning.text", "text": text}]}),
+        ),
+        (
+            "/thinking_blocks/0/thinking",
+            |text| json!({"thinking_blocks": [{"type": "thinking", "thinking": text}]}),
+        ),
+        ("/audio/transcript", |text| json!({"audio": {"transcript": text}})),
+        ("/refusals/0", |text| json!({"refusals": [text]})),
+        ("/new/0/0/deep", |text| json!({"new": [[{"deep": text, "n": 1}]]})),
         (
             "/tool_calls/0/function/arguments",
             |text| json!({"tool_calls": [{"index": 3, "function": {"arguments": text}}]}),
@@ -220,7 +232,7 @@ fn tool_calls_keep_their_names_and_ids_and_do_not_mix() {
 }
 
 #[test]
-fn names_and_unknown_fields_are_scanned_whole() {
+fn names_and_unknown_fields_are_scanned() {
     for fields in [
         json!({"tool_calls": [{"index": 0, "id": "1", "function": {"name": "plum", "arguments": ""}}]}),
         json!({"function_call": {"name": "plum"}}),
@@ -232,13 +244,12 @@ fn names_and_unknown_fields_are_scanned_whole() {
         json!({"reasoning": {"text": "plum"}}),
     ] {
         let (output, guard) = guarded(REDACT_PLUM, &[delta(&fields)]);
-        assert_eq!(output.len(), 1, "{fields}");
-        assert!(
-            output[0].to_string().contains("[REDACTED]") && !output[0].to_string().contains("plum"),
-            "{output:?}"
-        );
+        let shown = json!(output).to_string();
+        assert!(shown.contains("[REDACTED]") && !shown.contains("plum"), "{shown}");
         assert_eq!(guard.report().outcome(), Outcome::Redacted);
-        assert_eq!(guarded(BLOCK_PLUM, &[delta(&fields)]).0, refusal(&content("")));
+        let (blocked, _) = guarded(BLOCK_PLUM, &[delta(&fields)]);
+        assert_eq!(blocked[blocked.len() - 2..], refusal(&content("")));
+        assert!(!json!(blocked).to_string().contains("plum"), "{fields}");
     }
     let mut added = content("pear ");
     added["note"] = json!({"text": "plum pie"});
@@ -256,6 +267,73 @@ fn what_spells_the_text_out_is_removed_from_every_chunk() {
     spelled["choices"][0]["token_ids"] = json!([5]);
     spelled["choices"][0]["delta"]["logprobs"] = json!([{"token": "pear"}]);
     assert_eq!(guarded(REDACT_PLUM, &[spelled]).0, [content("pear ")]);
+}
+
+#[test]
+fn what_spells_the_prompt_out_is_removed_from_every_chunk() {
+    let mut spelled = content("pear ");
+    spelled["prompt_token_ids"] = json!([5]);
+    spelled["prompt_logprobs"] = json!([{"5": {"decoded_token": "plum"}}]);
+    spelled["logprobs"] = json!([{"token": "plum"}]);
+    spelled["choices"][0]["prompt_logprobs"] = json!([{"5": {"decoded_token": "plum"}}]);
+    spelled["choices"][0]["prompt_token_ids"] = json!([5]);
+    spelled["choices"][0]["delta"]["prompt_token_ids"] = json!([5]);
+    assert_eq!(guarded(REDACT_PLUM, &[spelled.clone()]).0, [content("pear ")]);
+    spelled["choices"] = json!([]);
+    let mut empty = content("");
+    empty["choices"] = json!([]);
+    assert_eq!(guarded(REDACT_PLUM, &[spelled]).0, [empty]);
+}
+
+#[test]
+fn a_word_beside_the_choices_is_scanned_even_if_it_could_be_a_name() {
+    let mut added = content("pear ");
+    added["note"] = json!("plum");
+    assert_eq!(guarded(REDACT_PLUM, &[added]).0[0]["note"], "[REDACTED]");
+}
+
+#[test]
+fn items_are_followed_by_their_index_and_not_by_their_place() {
+    let details = |items: Value| delta(&json!({"reasoning_details": items}));
+    let input = [
+        details(json!([{"index": 0, "text": "a pl"}, {"index": 1, "text": "b pl"}])),
+        details(json!([{"index": 1, "text": "um"}])),
+        details(json!([{"index": 0, "text": "an"}])),
+        finish("stop"),
+    ];
+    let (output, _) = guarded(REDACT_PLUM, &input);
+    let mut texts = [String::new(), String::new()];
+    for chunk in &output {
+        let items = chunk["choices"][0]["delta"]["reasoning_details"].as_array();
+        for item in items.into_iter().flatten() {
+            let index = usize::try_from(item["index"].as_u64().unwrap()).unwrap();
+            texts[index].push_str(item["text"].as_str().unwrap_or_default());
+        }
+    }
+    assert_eq!(texts, ["a plan", "b [REDACTED]"]);
+}
+
+#[test]
+fn a_voice_is_removed_and_what_it_says_remains() {
+    let voice = delta(&json!({"audio": {"id": "a1", "data": "AAAA", "transcript": "pear "}}));
+    let silent = delta(&json!({"audio": {"id": "a1", "transcript": "pear "}}));
+    assert_eq!(guarded(REDACT_PLUM, &[voice]).0, [silent]);
+}
+
+#[test]
+fn too_many_growing_texts_are_refused() {
+    let field = |number: usize| delta(&json!({format!("field{number}"): "x "}));
+    let nested = |number: usize| delta(&json!({"fields": {format!("field{number}"): "x "}}));
+    for make in [&field as &dyn Fn(usize) -> Value, &nested] {
+        assert!(
+            !guarded(REDACT_PLUM, &(0..128).map(make).collect::<Vec<_>>())
+                .1
+                .is_blocked()
+        );
+        let (output, guard) = guarded(REDACT_PLUM, &(0..129).map(make).collect::<Vec<_>>());
+        assert!(guard.is_blocked() && guard.report().refusal.is_some());
+        assert_eq!(output[output.len() - 2..], refusal(&content("")));
+    }
 }
 
 #[test]

@@ -199,3 +199,88 @@ proptest! {
         prop_assert_eq!(streamed(&answer, piece_bytes), policy().scan(&answer).text);
     }
 }
+
+/// Base64 that no row of the catalogue knows, in lines of 64 as OpenSSL writes a key of 2048 bits.
+fn key_body(seed: u64) -> Vec<String> {
+    let run = kaito_presets::Shape::try_from("{base64:1622}".to_owned()).expect("a shape");
+    let body = sample(&CATALOGUE, &run, seed, false) + "==";
+    let bytes: Vec<char> = body.chars().collect();
+    bytes.chunks(64).map(|line| line.iter().collect()).collect()
+}
+
+/// The longest run of the key's characters that a text shows, whatever stands between its lines.
+fn shown(body: &str, text: &str) -> usize {
+    let letters: String = text
+        .split(|character: char| character.is_whitespace() || character == '\\')
+        .collect();
+    (0..body.len())
+        .map(|start| {
+            let common = body[start..].bytes();
+            let longest = |place: usize| {
+                common
+                    .clone()
+                    .zip(letters[place..].bytes())
+                    .take_while(|(left, right)| left == right)
+                    .count()
+            };
+            (0..letters.len()).map(longest).max().unwrap_or_default()
+        })
+        .max()
+        .unwrap_or_default()
+}
+
+/// Passages are scanned one by one, so that only the first has the opening line.
+#[test]
+fn no_passage_of_a_key_shows_a_line_of_it() {
+    for (seed, separator) in [(1, "\n"), (2, "\r\n"), (3, " "), (4, "\n    ")] {
+        let lines = key_body(seed);
+        let body = lines.concat();
+        let block = format!(
+            "-----BEGIN RSA PRIVATE KEY-----{separator}{}{separator}-----END RSA PRIVATE KEY-----\n",
+            lines.join(separator)
+        );
+        for size in [200, 331, 512, 700, 1000] {
+            for first in [7, 20, 64, 100, 200] {
+                let mut rest = block.as_str();
+                let mut length = first;
+                while !rest.is_empty() {
+                    let (piece, others) = rest.split_at(length.min(rest.len()));
+                    let scanned = policy().scan_fragment(piece).text;
+                    assert!(
+                        shown(&body, &scanned) < 20,
+                        "{size} {first}: {piece:?} becomes {scanned:?}"
+                    );
+                    assert_eq!(streamed(piece, 5), scanned);
+                    (rest, length) = (others, size);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_and_a_picture_stay_and_do_not_stop_a_stream() {
+    let lines = key_body(5);
+    let certificate = format!(
+        "It is:\n-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\nThat was it.",
+        lines.join("\n")
+    );
+    let picture = format!(
+        "![logo](data:image/png;base64,{}) That was it.",
+        lines.concat().replace('=', "").repeat(4)
+    );
+    for text in [certificate, picture] {
+        assert_eq!(policy().scan(&text).text, text);
+        assert_eq!(streamed(&text, 7), text);
+    }
+}
+
+#[test]
+fn of_a_line_of_base64_no_more_is_withheld_than_a_line_of_a_key_has() {
+    let mut stream = policy().stream();
+    for line in key_body(6) {
+        stream.feed(&line.repeat(3));
+        stream.feed(". Prose, ");
+        assert!(stream.pending_bytes() <= 80, "{}", stream.pending_bytes());
+    }
+}
