@@ -14,16 +14,30 @@ mod state;
 mod validation;
 mod wire;
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
+use axum::serve::{Listener, ListenerExt};
+use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 pub use self::state::{AppState, AppStateParts, Readiness, Services};
 use crate::metrics::Operation;
+
+/// A listener whose connections send every piece at once: the chunks of a stream are small, and each would otherwise wait
+/// for the client to acknowledge the one before, 40 ms with a delayed acknowledgement.
+pub fn without_delay(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    })
+}
 
 /// All routes over one state.
 pub fn router(state: AppState) -> Router {

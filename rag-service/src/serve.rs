@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, EmbeddingConfig, EmbeddingSource, ModelConfig, RetrievalConfig, StorageConfig};
 use crate::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
 use crate::guardrails::{Guardrails, Watch};
-use crate::http::{AppState, AppStateParts, Readiness, Services, router};
+use crate::http::{AppState, AppStateParts, Readiness, Services, router, without_delay};
 use crate::llm::{OpenAiModel, Tokenizers};
 use crate::metrics::{EmbeddingMode, Metrics};
 use crate::telemetry;
@@ -165,7 +165,8 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves until told to stop, then lets requests finish for as long as the grace period lasts.
 async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken, grace: Duration) -> anyhow::Result<()> {
-    let drained = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let drained =
+        axum::serve(without_delay(listener), router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let out_of_time = async {
         stop.cancelled().await;
         tracing::info!(

@@ -19,7 +19,7 @@ use rag_core::node::{CharSpan, Chunk, TextKind, link_nodes};
 use rag_core::node_parser::{NodeParser, NodeParserSettings, TokenCounter};
 use rag_service::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
 use rag_service::guardrails::Guardrails;
-use rag_service::http::{AppState, AppStateParts, Readiness, Services, router};
+use rag_service::http::{AppState, AppStateParts, Readiness, Services, router, without_delay};
 use rag_service::llm::{OpenAiModel, Tokenizers};
 use rag_service::{Config, EmbeddingMode, Metrics};
 use rag_store::{DocumentStore, EmbeddedStore, EmbeddedStoreSettings, EmbeddingSpace, IndexedDocument, IndexedNode};
@@ -120,7 +120,7 @@ impl SyntheticService {
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let client = Client::new(format!("http://{}", listener.local_addr()?));
-        let server = tokio::spawn(async move { axum::serve(listener, router(state)).await });
+        let server = tokio::spawn(async move { axum::serve(without_delay(listener), router(state)).await });
         Ok(Self {
             client,
             directory,

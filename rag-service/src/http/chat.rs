@@ -90,7 +90,7 @@ async fn answer(state: AppState, permit: ChatPermit, body: Map<String, Value>) -
     }
     if matches!(grounding, Grounding::Passthrough) && exchange.policy.is_none() && chat.model().streams_chats() {
         let bytes = exchange.observe_model(chat.model().stream_bytes(body).await, started);
-        return Ok(passthrough::respond(bytes?, exchange));
+        return Ok(passthrough::respond(bytes?, exchange).await);
     }
     let chunks = exchange.observe_model(chat.model().stream(body).await, started);
     stream::respond(chunks?, grounding, exchange).await

@@ -9,7 +9,7 @@ use super::{Exchange, pump};
 use crate::llm::ByteStream;
 
 /// The backend's bytes as they come. Should it break off, the client is told in an event of its own.
-pub(super) fn respond(bytes: ByteStream, exchange: Exchange) -> Response {
+pub(super) async fn respond(bytes: ByteStream, exchange: Exchange) -> Response {
     let handed_through = stream::unfold(Some((bytes, exchange)), async |state| {
         let (mut bytes, exchange) = state?;
         match bytes.next().await? {
@@ -22,5 +22,5 @@ pub(super) fn respond(bytes: ByteStream, exchange: Exchange) -> Response {
             }
         }
     });
-    event_stream(pump::body(handed_through.boxed()))
+    event_stream(pump::body(handed_through.boxed()).await)
 }

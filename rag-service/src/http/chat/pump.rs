@@ -13,10 +13,13 @@ use tracing::Instrument;
 /// How long a client may leave a stream unread. One that never reads would hold its place among the chats for ever.
 const CLIENT_STALL: Duration = Duration::from_secs(60);
 
+/// How long the head of a response waits for the first piece: one write, and one wake-up of the client, instead of two.
+const FIRST_PIECE: Duration = Duration::from_millis(1);
+
 /// The body that sends these pieces. At most two wait for the client; when the client leaves, or does not read for a
 /// minute, the stream is dropped, and with it the request to the model.
-pub(super) fn body(mut pieces: BoxStream<'static, Bytes>) -> Body {
-    let (sender, receiver) = mpsc::channel(1);
+pub(super) async fn body(mut pieces: BoxStream<'static, Bytes>) -> Body {
+    let (sender, mut receiver) = mpsc::channel(1);
     let pump = async move {
         while let Some(piece) = pieces.next().await {
             if let Err(error) = sender.send_timeout(piece, CLIENT_STALL).await {
@@ -28,9 +31,11 @@ pub(super) fn body(mut pieces: BoxStream<'static, Bytes>) -> Body {
         }
     };
     let pump = AbortOnDropHandle::new(tokio::spawn(pump.in_current_span()));
-    let pieces = stream::unfold((receiver, pump), async |(mut receiver, pump)| {
+    let first = tokio::time::timeout(FIRST_PIECE, receiver.recv()).await;
+    let rest = stream::unfold((receiver, pump), async |(mut receiver, pump)| {
         let piece = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(piece), (receiver, pump)))
+        Some((piece, (receiver, pump)))
     });
-    Body::from_stream(pieces)
+    let pieces = stream::iter(first.ok().flatten()).chain(rest);
+    Body::from_stream(pieces.map(Ok::<_, Infallible>))
 }

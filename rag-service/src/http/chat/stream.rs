@@ -64,7 +64,7 @@ pub(super) async fn respond(
         let bytes = answer.next().await?;
         Some((bytes, answer))
     });
-    Ok(event_stream(pump::body(events.boxed())))
+    Ok(event_stream(pump::body(events.boxed()).await))
 }
 
 /// A response with the headers that OpenAI's streams have.
