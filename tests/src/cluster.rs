@@ -77,7 +77,7 @@ impl Cluster {
             programs,
             directory: directory.path().to_owned(),
         };
-        let (clients, peers, address) = (free_port(host)?, free_port(host)?, free_port(host)?);
+        let [clients, peers, address] = free_ports(host)?;
         let mut cluster = Self {
             kwok: None,
             scheduler: None,
@@ -244,8 +244,12 @@ fn own_loopback_address() -> Ipv4Addr {
     )
 }
 
-fn free_port(host: Ipv4Addr) -> Result<SocketAddr> {
-    Ok(TcpListener::bind((host, 0))?.local_addr()?)
+fn free_ports(host: Ipv4Addr) -> Result<[SocketAddr; 3]> {
+    let bind = || TcpListener::bind((host, 0));
+    // All at once, so that they differ.
+    let held = [bind()?, bind()?, bind()?];
+    let [first, second, third] = held.each_ref().map(TcpListener::local_addr);
+    Ok([first?, second?, third?])
 }
 
 fn write_files(authority: &Authority, host: Ipv4Addr, directory: &Path) -> Result<()> {
