@@ -210,11 +210,8 @@ impl Cluster {
                 process.check()?;
             }
             if Instant::now() > deadline {
-                let logs: Vec<String> = self.processes().map(|process| process.log_end()).collect();
-                bail!(
-                    "{START_TIMEOUT:?} have passed, and it is not so that {what}:\n{}",
-                    logs.join("\n")
-                );
+                let logs = process::log_ends(self.directory());
+                bail!("{START_TIMEOUT:?} have passed, and it is not so that {what}:\n{logs}");
             }
             sleep(Duration::from_millis(20)).await;
         }

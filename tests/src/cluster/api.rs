@@ -1,5 +1,6 @@
 //! A small client of an API server, for tests that look at objects as the JSON they are.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::Cluster;
+use super::process::log_ends;
 use super::user::Credentials;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -20,6 +22,7 @@ const CONDITION_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Api {
     http: reqwest::Client,
     base: String,
+    logs: PathBuf,
 }
 
 /// What the API server said.
@@ -72,6 +75,7 @@ impl Api {
         Ok(Self {
             http: http.build()?,
             base: cluster.url(),
+            logs: cluster.directory().to_owned(),
         })
     }
 
@@ -143,7 +147,8 @@ impl Api {
     /// error.
     ///
     /// # Errors
-    /// When there is no answer, or the time is up; the error shows what was read last.
+    /// When there is no answer, or the time is up; the error shows what was read last, and what the cluster's
+    /// parts have logged.
     pub async fn wait_for(&self, path: &str, mut condition: impl FnMut(&Value) -> bool) -> Result<Value> {
         let deadline = Instant::now() + CONDITION_TIMEOUT;
         loop {
@@ -152,7 +157,8 @@ impl Api {
                 return Ok(answer.body);
             }
             if Instant::now() > deadline {
-                bail!("after {CONDITION_TIMEOUT:?}, {path} is still {:#}", answer.body);
+                let logs = log_ends(&self.logs);
+                bail!("after {CONDITION_TIMEOUT:?}, {path} is still {:#}\n{logs}", answer.body);
             }
             sleep(Duration::from_millis(50)).await;
         }

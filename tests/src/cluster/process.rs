@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::requests::AUDIT_LOG;
+
 /// How many lines of a part's log an error shows.
 const LOG_LINES: usize = 30;
 
@@ -69,24 +71,38 @@ impl Process {
     pub(super) fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended with {status}:\n{}", self.name, self.log_end()),
+            Some(status) => bail!("{} ended with {status}:\n{}", self.name, log_end(&self.log)),
         }
-    }
-
-    /// The last lines of its log.
-    pub(super) fn log_end(&self) -> String {
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES));
-        shown.map(|line| format!("{}: {line}\n", self.name)).collect()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // The output of a test is shown when it fails, and this may be why.
+        if let Err(error) = self.check() {
+            eprintln!("{error:#}");
+        }
         // Fails only for a process that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The last lines of every part's log.
+pub(super) fn log_ends(directory: &Path) -> String {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let parts = files
+        .map(|file| file.path())
+        .filter(|path| path.file_name() != Some(AUDIT_LOG.as_ref()));
+    let logs = parts.filter(|path| path.extension() == Some("log".as_ref()));
+    logs.map(|path| log_end(&path)).collect()
+}
+
+fn log_end(path: &Path) -> String {
+    let log = std::fs::read(path).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<&str> = log.lines().collect();
+    let name = path.file_stem().unwrap_or_default().display();
+    let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES));
+    shown.map(|line| format!("{name}: {line}\n")).collect()
 }
