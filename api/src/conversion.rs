@@ -101,20 +101,21 @@ pub fn convert(object: Value, desired_api_version: &str) -> Result<Value, Conver
     Ok(converted)
 }
 
-/// Converts to version `to` from the other one: fields, and baggage both ways.
+/// Converts to version `to` from the other one.
+///
+/// What departs is measured against what the way back would make of the finished object, with the baggage that arrived
+/// unpacked. So the way back is exact: it makes just that, and the baggage says the rest.
 fn carry(kind: Kind, to: Version, mut object: Value) -> Value {
     let arriving = Baggage::unpack(&mut object, to.other().annotation());
-    // An annotation of these names that is no baggage is somebody's value, and is baggage itself.
-    let original = object.clone();
-    let mut converted = rewrite(kind, to, object);
-    let returned = rewrite(kind, to.other(), converted.clone());
-    let departing = Baggage::difference(&returned, &original);
+    let mut converted = rewrite(kind, to, object.clone());
     arriving.restore(&mut converted);
-    departing.pack(&mut converted, to.annotation());
+    let returned = rewrite(kind, to.other(), converted.clone());
+    Baggage::difference(&returned, &object).pack(&mut converted, to.annotation());
     converted
 }
 
-/// What version `to` can say of `object`, which is of the other version.
+/// What version `to` can say of `object`, which is of the other version. Annotations of our names that are no baggage are
+/// somebody's own, and become baggage.
 fn rewrite(kind: Kind, to: Version, mut object: Value) -> Value {
     for version in [Version::V1Alpha1, Version::V1Beta1] {
         baggage::remove_annotation(&mut object, version.annotation());

@@ -57,7 +57,7 @@ impl Baggage {
             .and_then(|all| all.get(annotation))
             .and_then(Value::as_str)
             .and_then(|text| serde_json::from_str::<Self>(text).ok())
-            .filter(|baggage| baggage.0.iter().all(Item::is_ours));
+            .filter(|baggage| !baggage.0.is_empty() && baggage.0.iter().all(Item::is_ours));
         let Some(baggage) = baggage else {
             return Self::default();
         };
