@@ -71,8 +71,8 @@ impl Version {
     }
 }
 
-/// Converts `object` to `desired_api_version`, such as `kaito.sh/v1beta1`. An object that has that version already comes
-/// back as it is.
+/// Converts `object` to `desired_api_version`, such as `kaito.sh/v1beta1`. An object that has that version already
+/// comes back as it is.
 ///
 /// # Errors
 ///
@@ -114,8 +114,8 @@ fn carry(kind: Kind, to: Version, mut object: Value) -> Value {
     converted
 }
 
-/// What version `to` can say of `object`, which is of the other version. Annotations of our names that are no baggage are
-/// somebody's own, and become baggage.
+/// What version `to` can say of `object`, which is of the other version. Annotations of our names that are no baggage
+/// are somebody's own, and become baggage.
 fn rewrite(kind: Kind, to: Version, mut object: Value) -> Value {
     for version in [Version::V1Alpha1, Version::V1Beta1] {
         baggage::remove_annotation(&mut object, version.annotation());

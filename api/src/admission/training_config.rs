@@ -15,8 +15,8 @@ const SECTIONS: [&str; 6] = [
     "DataCollator",
 ];
 
-/// What is wrong with the text under `training_config.yaml`; `None` is a ConfigMap without that key. `method` is lora or
-/// qlora, in any case.
+/// What is wrong with the text under `training_config.yaml`; `None` is a ConfigMap without that key. `method` is lora
+/// or qlora, in any case.
 pub fn validate_training_config(text: Option<&str>, method: &str) -> Vec<FieldError> {
     let sections = match sections(text) {
         Ok(sections) => sections,

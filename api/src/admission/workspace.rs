@@ -7,8 +7,8 @@ use super::annotations::{self, Runtime};
 use super::{Environment, FieldError, Preset, PresetFacts, instance_type};
 use crate::v1beta1::{InferenceSpec, PartitionMode, PartitionSpec, PresetSpec, TuningSpec, Workspace};
 
-/// What is wrong with `new`. `old` is what it was before, or `None` when it is made; `preset` is what the catalogue says
-/// of the model it names, if it names one.
+/// What is wrong with `new`. `old` is what it was before, or `None` when it is made; `preset` is what the catalogue
+/// says of the model it names, if it names one.
 ///
 /// What did not change, and what is being deleted, is not looked at: a Workspace that was once let in can always be
 /// deleted.

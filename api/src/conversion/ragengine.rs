@@ -1,4 +1,5 @@
-//! `RAGEngine`: `v1alpha1` has flat storage fields and a language model with a URL and a window; `v1beta1` has all else.
+//! `RAGEngine`: `v1alpha1` has flat storage fields and a language model with a URL and a window; `v1beta1` has all
+//! else.
 
 use serde_json::{Map, Value};
 

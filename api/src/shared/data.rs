@@ -10,7 +10,8 @@ use crate::schema;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DataSource {
-    /// Name of the source: a lower-case DNS name, unique among its neighbours. Files appear in a directory of this name.
+    /// Name of the source: a lower-case DNS name, unique among its neighbours. Files appear in a directory of this
+    /// name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = schema::OBJECT_NAME))]
     pub name: Option<String>,

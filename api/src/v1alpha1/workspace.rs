@@ -140,8 +140,8 @@ pub struct TuningSpec {
         validation = Rule::new(METHOD_KEPT).message(METHOD_KEPT_MESSAGE),
     )]
     pub method: Option<String>,
-    /// Name of the ConfigMap of this namespace whose key training_config.yaml has the options of training. When missing,
-    /// the installation's own for the method is used.
+    /// Name of the ConfigMap of this namespace whose key training_config.yaml has the options of training. When
+    /// missing, the installation's own for the method is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = schema::OBJECT_NAME))]
     pub config: Option<String>,

@@ -43,8 +43,8 @@ pub struct ResourceSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message(COUNT_IMMUTABLE_MESSAGE))]
     pub count: i64,
     /// Machine type in the cloud provider's words, for example Standard_NC24ads_A100_v4. A machine of this type is made
-    /// when none is free. Leave it out when nodes are not provisioned automatically: pods then go to nodes that have the
-    /// labels.
+    /// when none is free. Leave it out when nodes are not provisioned automatically: pods then go to nodes that have
+    /// the labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     #[x_kube(validation = Rule::new(INSTANCE_TYPE_KEPT).message(INSTANCE_TYPE_MESSAGE))]

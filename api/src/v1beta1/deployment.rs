@@ -68,8 +68,8 @@ pub struct PodTemplate {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthSpec {
-    /// Secret with the API keys. Each of its values is one key, which clients send as a bearer token; the name it has in
-    /// the Secret says whose it is. A changed Secret takes effect without a change of the engine.
+    /// Secret with the API keys. Each of its values is one key, which clients send as a bearer token; the name it has
+    /// in the Secret says whose it is. A changed Secret takes effect without a change of the engine.
     pub secret_ref: SecretReference,
 }
 

@@ -25,8 +25,8 @@ pub struct InferenceServiceSpec {
     #[schemars(length(max = schema::LONG_TEXT))]
     #[x_kube(validation = Rule::new(schema::HTTP_URL).message(URL_MESSAGE))]
     pub url: Option<String>,
-    /// A Workspace that serves the model. Its URL, model name and context window are followed while it lives. Until it is
-    /// ready the engine retrieves, and the condition InferenceReady is False. Excludes url.
+    /// A Workspace that serves the model. Its URL, model name and context window are followed while it lives. Until it
+    /// is ready the engine retrieves, and the condition InferenceReady is False. Excludes url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_ref: Option<WorkspaceReference>,
     /// Name of the Secret of this namespace whose key LLM_ACCESS_SECRET is the bearer token for the model. No token is
