@@ -8,10 +8,10 @@ BIN := $(CARGO_TARGET_DIR)/release
 # Always the whole workspace in one profile: a build of one crate alone has other features, and C++ to build again.
 WHOLE := --release --workspace --locked
 
-.PHONY: help setup build run smoke test test-llm lint fmt bench eval docs
+.PHONY: help setup build run smoke test test-cluster test-llm lint fmt bench eval docs
 
 help: ## Lists the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model
 	@.setup/setup.sh
@@ -25,9 +25,14 @@ run: build ## Starts the service, shows it at work, and serves on 127.0.0.1:5000
 smoke: build ## Starts the service on a free port and checks three answers
 	$(BIN)/tour
 
-test: build ## Runs all tests; installs the SDKs that they use
+test: build ## Runs all tests; installs the SDKs that they use, and builds a Kubernetes control plane once a machine
 	@.setup/setup.sh tests
+	@.setup/setup.sh cluster || test $$? = 69
 	$(CARGO) test $(WHOLE)
+
+test-cluster: build ## Runs the tests on a Kubernetes control plane
+	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
+	REQUIRE_CLUSTER=1 $(CARGO) test $(WHOLE) --test suite -- cluster::
 
 test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
 	@.setup/setup.sh llm

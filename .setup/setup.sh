@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs beyond Rust and Python, on Debian 12: `make setup`.
 #
-# Usage: setup.sh [tests | llm]
+# Usage: setup.sh [tests | llm | cluster]
 #
 #   Debian packages     for FAISS (C++, BLAS) and Python's venv, only those that are missing
 #   <cache>/onnxruntime/<version>/libonnxruntime.so
@@ -18,6 +18,10 @@
 #   <cache>/llm-venv/                                           llama.cpp's server
 #   <cache>/llm/gemma-3-270m-q4_k_m.gguf                        a small language model
 #
+# With `cluster`, for the tests on a cluster, only this, which takes ten minutes, once a machine:
+#
+#   <cache>/kubernetes/<version>/                               a control plane, kwok, kubectl and helm, if Go is there
+#
 # <cache> is $KAITO_RS_CACHE, or ~/.cache/kaito-rs. Every download and every file built here is pinned by SHA-256.
 # A second run finds everything in place and uses no network. A piece is put in place only when it is complete, so an
 # interrupted run can simply be repeated. Exit status 69: something could not be downloaded.
@@ -25,6 +29,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${KAITO_RS_CACHE:-$HOME/.cache/kaito-rs}
+# shellcheck source=lib/cluster.sh
+source "$here/lib/cluster.sh"
 
 runtime_version=1.32.0
 runtime_sha256=6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f
@@ -170,7 +176,8 @@ install_client() {
     install_venv "KAITO client" "$cache/client-venv" requirements-client.txt kaito_rag_engine_client
 }
 
-install_sdks() {
+install_tests() {
+    install_client
     install_venv "Python SDKs" "$cache/sdk-venv" requirements-sdk.txt langchain_openai
     install_node_sdk
 }
@@ -229,22 +236,21 @@ put_in_place() {
     step "$piece" "installed: $directory"
 }
 
-(($# == 0)) || [[ $* == llm || $* == tests ]] || fail "usage: setup.sh [tests | llm]" 2
+case $* in
+    "" | tests | llm | cluster) ;;
+    *) fail "usage: setup.sh [tests | llm | cluster]" 2 ;;
+esac
 check_machine
 mkdir -p "$cache" || fail "cannot create $cache: set KAITO_RS_CACHE to a directory that you may write to"
-exec 9>"$cache/.setup.lock"
+# Each has a lock of its own, so that building the cluster keeps nobody from anything else.
+exec 9>"$cache/.setup${1:+-$1}.lock"
 flock --nonblock 9 || { step setup "waiting for another run to finish"; flock 9; }
 # Inside the cache, so that putting a piece in place is a rename within one file system.
 work=$(mktemp -d "$cache/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-if [[ ${1:-} == llm ]]; then
-    install_llm
-    exit
-fi
-if [[ ${1:-} == tests ]]; then
-    install_client
-    install_sdks
+if [[ -n ${1:-} ]]; then
+    "install_$1"
     exit
 fi
 install_debian_packages
