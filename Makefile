@@ -32,7 +32,7 @@ test: build ## Runs all tests; installs the SDKs that they use, and builds a Kub
 
 test-cluster: build ## Runs the tests on a Kubernetes control plane
 	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
-	REQUIRE_CLUSTER=1 $(CARGO) test $(WHOLE) --test suite -- cluster::
+	REQUIRE_CLUSTER=1 $(CARGO) test $(WHOLE) --test operator
 
 test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
 	@.setup/setup.sh llm

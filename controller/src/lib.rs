@@ -1,1 +1,10 @@
-//! The operator will be here: it reconciles `RAGEngine` and `Workspace` resources. Nothing is here yet.
+//! The operator: it makes the cluster look as `RAGEngine` resources say, and tells in their status how far it is.
+//!
+//! One reconcile is `dereference → validate → build → apply → status`, one file each under [`ragengine`]. Only
+//! `dereference`, `apply` and `status` hold a client; what is decided is decided in pure functions between them.
+//! Nothing here sleeps or polls: what is not ready yet is a condition, and a watch brings the next reconcile.
+
+pub mod options;
+pub mod run;
+
+pub use options::Options;

@@ -1,10 +1,9 @@
 //! What the whole-program tests, the evaluation, the tour and the benchmarks share: a running service, a client, a model
-//! server to stand behind it, a Kubernetes control plane, BEIR collections and the scorer.
+//! server to stand behind it, BEIR collections and the scorer.
 
 pub mod backend;
 pub mod beir;
 pub mod client;
-pub mod cluster;
 pub mod event_stream;
 pub mod installed;
 pub mod scoring;

@@ -2,5 +2,4 @@
 #![expect(clippy::indexing_slicing, reason = "a missing member of an answer is a failed test")]
 
 mod backend;
-mod cluster;
 mod service;

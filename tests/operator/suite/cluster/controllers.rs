@@ -1,7 +1,7 @@
 //! The API server with controllers, scheduler and kwok.
 
 use anyhow::Result;
-use kaito_tests::cluster::cluster_or_skip;
+use kaito_operator_tests::cluster::cluster_or_skip;
 use serde_json::{Value, json};
 
 use super::{is_true, names, with_a_node};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use kaito_tests::cluster::cluster_or_skip;
+use kaito_operator_tests::cluster::cluster_or_skip;
 use serde_json::json;
 
 use super::{CONFIG_MAPS, config_map};

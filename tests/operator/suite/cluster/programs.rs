@@ -1,7 +1,7 @@
 //! kubectl, helm and Karpenter's CRDs.
 
 use anyhow::Result;
-use kaito_tests::cluster::cluster_or_skip;
+use kaito_operator_tests::cluster::cluster_or_skip;
 use serde_json::json;
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The API server alone.
 
 use anyhow::Result;
-use kaito_tests::cluster::{User, cluster_or_skip};
+use kaito_operator_tests::cluster::{User, cluster_or_skip};
 use serde_json::{Value, json};
 
 use super::{CONFIG_MAPS, config_map, names};

@@ -6,7 +6,7 @@ mod faults;
 mod programs;
 
 use anyhow::Result;
-use kaito_tests::cluster::Cluster;
+use kaito_operator_tests::cluster::Cluster;
 use serde_json::{Value, json};
 
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";

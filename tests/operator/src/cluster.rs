@@ -29,8 +29,8 @@ use user::Credentials;
 
 /// How long a part may take until it is ready, on a machine that builds something at the same time.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
-const AUDIT_POLICY: &str = include_str!("../cluster/audit-policy.yaml");
-const KWOK_CONFIGURATION: &str = include_str!("../cluster/kwok.yaml");
+const AUDIT_POLICY: &str = include_str!("../../cluster/audit-policy.yaml");
+const KWOK_CONFIGURATION: &str = include_str!("../../cluster/kwok.yaml");
 
 /// A running control plane. Stopped, and its data deleted, when dropped.
 pub struct Cluster {

@@ -1,0 +1,6 @@
+//! What tests of the operator share: a real Kubernetes control plane and what stands in for its nodes.
+//!
+//! Deliberately without a dependency on `rag-service`, so that these tests build without FAISS: where they need the
+//! service they start its binary.
+
+pub mod cluster;

@@ -1,0 +1,4 @@
+//! The operator, on a real control plane.
+#![expect(clippy::indexing_slicing, reason = "a missing member of an answer is a failed test")]
+
+mod cluster;
