@@ -7,4 +7,19 @@
 pub mod options;
 pub mod run;
 
+pub mod ragengine;
+pub mod settings;
+
+pub mod apply;
+pub mod conditions;
+pub mod digest;
+pub mod leader;
+pub mod metrics;
+pub mod names;
+pub mod presets;
+pub mod server;
+pub mod watch;
+
+mod telemetry;
+
 pub use options::Options;

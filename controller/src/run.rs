@@ -1,10 +1,196 @@
 //! Starting, and stopping in order.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::Options;
+use anyhow::{Context, Result, ensure};
+use kube::{Client, Config};
+use prometheus_client::registry::Registry;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-/// The program: runs until it is told to stop.
-pub fn main(_options: Options) -> ExitCode {
-    ExitCode::SUCCESS
+use crate::leader::{Election, ElectionSettings};
+use crate::metrics::Metrics;
+use crate::options::{ControllerKind, Options, ScopeOptions};
+use crate::ragengine::{self, ControllerSettings};
+use crate::server::{self, Counted};
+use crate::settings::Settings;
+use crate::telemetry;
+
+/// Where a pod finds its namespace.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+const DEFAULT_NAMESPACE: &str = "kaito-system";
+/// How long an answer of the API server may take; watches are answered piece by piece.
+const READ_TIMEOUT: Duration = Duration::from_secs(290);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The program: runs until it is told to stop, or cannot go on.
+pub fn main(options: Options) -> ExitCode {
+    telemetry::start(options.server.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime
+        .context("cannot start threads")
+        .and_then(|runtime| runtime.block_on(run(options)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "kaito-controller ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let leader = &options.leader;
+    ensure!(
+        leader.retry_period < leader.renew_deadline && leader.renew_deadline < leader.lease_duration,
+        "the retry period must be shorter than the renew deadline, and that shorter than the lease"
+    );
+    // Whoever comes first installs the provider; there is one either way.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let namespace = namespace(&options.scope);
+    let client = client().await?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(stop_on_signal(stop.clone()));
+    let counted = Counted {
+        registry: Arc::new(registry),
+        metrics: metrics.clone(),
+    };
+    let address = options.server.metrics_bind_address;
+    tasks.spawn(must_serve(
+        server::metrics(address, counted, ended.clone()),
+        stop.clone(),
+    ));
+    let address = options.server.health_probe_bind_address;
+    tasks.spawn(must_serve(
+        server::probes(address, || true, ended.clone()),
+        stop.clone(),
+    ));
+
+    let lost = lead(&options, client, namespace, metrics, &stop).await;
+    ended.cancel();
+    tasks.shutdown().await;
+    lost
+}
+
+/// Works while this copy leads.
+async fn lead(
+    options: &Options,
+    client: Client,
+    namespace: String,
+    metrics: Metrics,
+    stop: &CancellationToken,
+) -> Result<()> {
+    if !options.leader.leader_elect {
+        metrics.set_leader(true);
+        control(options, client, namespace, metrics, stop.clone()).await;
+        return Ok(());
+    }
+    let mut election = Election::new(client.clone(), election(options, namespace.clone()));
+    if !election.win(stop).await {
+        return Ok(());
+    }
+    metrics.set_leader(true);
+    let working = stop.child_token();
+    let mut work = std::pin::pin!(control(options, client, namespace, metrics.clone(), working.clone()));
+    // The lease is held until the work is done, also while it is being finished.
+    let done = CancellationToken::new();
+    let held = tokio::select! {
+        () = &mut work => true,
+        () = election.hold(&done) => false,
+    };
+    metrics.set_leader(false);
+    // Work that goes on without the lease would be two copies' work, so it is dropped here and now.
+    ensure!(held, "the lease was lost, so the work ends here");
+    ensure!(stop.is_cancelled(), "the controller has ended by itself");
+    election.release().await;
+    Ok(())
+}
+
+async fn control(options: &Options, client: Client, namespace: String, metrics: Metrics, stop: CancellationToken) {
+    if !options.controllers.contains(&ControllerKind::Ragengine) {
+        stop.cancelled().await;
+        return;
+    }
+    let controller = ControllerSettings {
+        client,
+        settings: Settings::new(options, namespace),
+        watch_namespace: options.scope.watch_namespace.clone(),
+        concurrency: options.scope.concurrency,
+        index_status_interval: options.scope.index_status_interval,
+        metrics,
+    };
+    ragengine::run(controller, stop).await;
+}
+
+fn election(options: &Options, namespace: String) -> ElectionSettings {
+    let leader = &options.leader;
+    let name = match options.controllers.as_slice() {
+        [ControllerKind::Ragengine] => "ef60f9b1.io",
+        [ControllerKind::Workspace] => "ef60f9b0.io",
+        _ => "kaito-controller",
+    };
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "kaito-controller".to_owned());
+    ElectionSettings {
+        namespace,
+        name: name.to_owned(),
+        identity: format!("{host}_{:016x}", rand::random::<u64>()),
+        duration: leader.lease_duration,
+        deadline: leader.renew_deadline,
+        period: leader.retry_period,
+    }
+}
+
+async fn client() -> Result<Client> {
+    let mut config = Config::infer()
+        .await
+        .context("no cluster: set KUBECONFIG, or run in a pod with a ServiceAccount")?;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    let agent = concat!("kaito-controller/", env!("CARGO_PKG_VERSION"));
+    config
+        .headers
+        .push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+    Client::try_from(config).context("cannot talk to the cluster that the configuration names")
+}
+
+/// The namespace of the installation: what the options say, else the pod's own, else KAITO's variable.
+fn namespace(scope: &ScopeOptions) -> String {
+    let named = scope.namespace.clone();
+    let own = || {
+        std::fs::read_to_string(OWN_NAMESPACE)
+            .ok()
+            .map(|name| name.trim().to_owned())
+    };
+    let release = || std::env::var("RELEASE_NAMESPACE").ok();
+    let found = named.or_else(own).or_else(release).filter(|name| !name.is_empty());
+    found.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be listened to, so the process has to be killed to stop it");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+}
+
+/// A server that cannot serve ends the program: an unseen controller would seem healthy.
+async fn must_serve(server: impl Future<Output = std::io::Result<()>>, stop: CancellationToken) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "a port cannot be served");
+        stop.cancel();
+    }
 }

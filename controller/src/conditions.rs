@@ -1,0 +1,191 @@
+//! Conditions of a status: what holds, with a reason and words. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// Longest message that is kept, in characters; what a pod says may be pages.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// Whether something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It does.
+    True,
+    /// It does not.
+    False,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl Truth {
+    /// The word in a condition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// What is to be said of one type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it holds.
+    pub truth: Truth,
+    /// Why, as one word in CamelCase.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+}
+
+impl Finding {
+    /// It holds.
+    pub fn holds(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(Truth::True, reason, message)
+    }
+
+    /// It does not hold.
+    pub fn fails(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(Truth::False, reason, message)
+    }
+
+    /// Nobody can say.
+    pub fn unknown(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(Truth::Unknown, reason, message)
+    }
+
+    /// Whether it holds.
+    pub fn is_true(&self) -> bool {
+        self.truth == Truth::True
+    }
+
+    fn new(truth: Truth, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            truth,
+            reason: camel_case(reason),
+            message: shortened(&message.into()),
+        }
+    }
+}
+
+/// A condition of `findings` that says another status or reason than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The condition's type.
+    pub type_: &'static str,
+    /// What it says now.
+    pub finding: Finding,
+}
+
+/// The conditions that follow `previous` when `findings` is what there is to say, and those that changed.
+///
+/// A type that is not in `findings` is dropped. The time of transition moves only when the status does.
+pub fn merge(
+    previous: &[Condition],
+    findings: &[(&'static str, Finding)],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> (Vec<Condition>, Vec<Transition>) {
+    let mut transitions = Vec::new();
+    let conditions = findings
+        .iter()
+        .map(|(type_, finding)| {
+            let before = previous.iter().find(|condition| condition.type_ == *type_);
+            let same_status = before.filter(|before| before.status == finding.truth.as_str());
+            if same_status.is_none_or(|before| before.reason != finding.reason) {
+                transitions.push(Transition {
+                    type_,
+                    finding: finding.clone(),
+                });
+            }
+            Condition {
+                type_: (*type_).to_owned(),
+                status: finding.truth.as_str().to_owned(),
+                reason: finding.reason.clone(),
+                message: finding.message.clone(),
+                observed_generation: generation,
+                last_transition_time: same_status
+                    .map_or_else(|| Time(now), |before| before.last_transition_time.clone()),
+            }
+        })
+        .collect();
+    (conditions, transitions)
+}
+
+/// A reason as the API allows it: it begins with a letter and has only letters, digits and underscores.
+fn camel_case(reason: &str) -> String {
+    let word: String = reason
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || *character == '_')
+        .take(128)
+        .collect();
+    match word.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() => word,
+        _ => format!("Reason{word}"),
+    }
+}
+
+fn shortened(message: &str) -> String {
+    let message = message.trim();
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_time_of_transition_moves_only_with_the_status() {
+        let (first, transitions) = merge(&[], &[("Ready", Finding::fails("Pending", "wait"))], Some(1), at(10));
+        assert_eq!(first[0].last_transition_time.0, at(10));
+        assert_eq!(transitions.len(), 1);
+
+        let (second, transitions) = merge(
+            &first,
+            &[("Ready", Finding::fails("Pending", "longer"))],
+            Some(2),
+            at(20),
+        );
+        assert_eq!(second[0].last_transition_time.0, at(10));
+        assert_eq!(
+            (second[0].message.as_str(), second[0].observed_generation),
+            ("longer", Some(2))
+        );
+        assert!(transitions.is_empty(), "another message is no transition");
+
+        let (third, transitions) = merge(&second, &[("Ready", Finding::fails("Broken", "why"))], Some(2), at(30));
+        assert_eq!(
+            third[0].last_transition_time.0,
+            at(10),
+            "another reason, the same status"
+        );
+        assert_eq!(transitions.len(), 1);
+
+        let (fourth, _) = merge(&third, &[("Ready", Finding::holds("AllReady", ""))], Some(2), at(40));
+        assert_eq!(fourth[0].last_transition_time.0, at(40));
+    }
+
+    #[test]
+    fn a_type_that_is_not_said_any_more_is_dropped() {
+        let (before, _) = merge(&[], &[("Old", Finding::holds("Yes", ""))], None, at(1));
+        let (after, _) = merge(&before, &[("New", Finding::holds("Yes", ""))], None, at(2));
+        assert_eq!(after.len(), 1);
+        assert_eq!(after[0].type_, "New");
+    }
+
+    #[test]
+    fn a_reason_is_made_a_word_and_a_long_message_cut() {
+        let finding = Finding::fails("image pull-back off", "x".repeat(5000));
+        assert_eq!(finding.reason, "imagepullbackoff");
+        assert_eq!(finding.message.len(), LONGEST_MESSAGE + 3);
+        assert_eq!(Finding::fails("", "").reason, "Reason");
+    }
+}

@@ -1,0 +1,90 @@
+//! Making an engine's objects as they were built, and deleting those that are not wanted any more.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Client, Resource, ResourceExt};
+
+use super::build::{Policy, Resources};
+use super::dereference::Live;
+use crate::apply::{Applicable, ApplyError, apply as apply_one, delete, take_over};
+
+/// What the API server has now.
+#[derive(Debug)]
+pub struct Applied {
+    /// The Deployment.
+    pub deployment: Deployment,
+}
+
+/// Applies them. `owner` is the engine's uid.
+///
+/// # Errors
+///
+/// The API server refuses one of them, or there is one of the same name that is somebody else's.
+pub async fn apply(client: &Client, owner: &str, resources: Resources, live: &Live) -> Result<Applied, ApplyError> {
+    // Without `..`, so that a new kind does not compile until it is applied.
+    let Resources {
+        deployment,
+        service,
+        policy,
+        network_policy,
+        budget,
+    } = resources;
+    let one = One { client, owner };
+    match policy {
+        Policy::Copy(policy) => {
+            one.ensure(*policy, live.policy.as_ref()).await?;
+        }
+        Policy::AsItIs => {}
+        Policy::None => one.remove(live.policy.as_ref()).await?,
+    }
+    one.ensure(service, live.service.as_deref()).await?;
+    one.ensure_or_remove(network_policy, live.network_policy.as_deref())
+        .await?;
+    one.ensure_or_remove(budget, live.budget.as_deref()).await?;
+    let deployment = one.ensure(deployment, live.deployment.as_deref()).await?;
+    Ok(Applied { deployment })
+}
+
+struct One<'a> {
+    client: &'a Client,
+    owner: &'a str,
+}
+
+impl One<'_> {
+    async fn ensure<K: Applicable>(&self, desired: K, live: Option<&K>) -> Result<K, ApplyError> {
+        if let Some(live) = live {
+            if !self.owns(live) {
+                return Err(ApplyError::Foreign {
+                    kind: K::kind(&()).into_owned(),
+                    name: live.name_any(),
+                });
+            }
+            return apply_one(self.client, desired, Some(live)).await;
+        }
+        let namespace = desired.namespace().unwrap_or_default();
+        take_over::<K>(self.client, &namespace, &desired.name_any(), self.owner).await?;
+        apply_one(self.client, desired, None).await
+    }
+
+    async fn ensure_or_remove<K: Applicable>(&self, desired: Option<K>, live: Option<&K>) -> Result<(), ApplyError> {
+        match desired {
+            Some(desired) => self.ensure(desired, live).await.map(drop),
+            None => self.remove(live).await,
+        }
+    }
+
+    async fn remove<K: Applicable>(&self, live: Option<&K>) -> Result<(), ApplyError> {
+        match live {
+            Some(live) if self.owns(live) && live.meta().deletion_timestamp.is_none() => {
+                delete(self.client, live).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn owns<K: Resource>(&self, object: &K) -> bool {
+        object
+            .owner_references()
+            .iter()
+            .any(|owner| owner.controller == Some(true) && owner.uid == self.owner)
+    }
+}

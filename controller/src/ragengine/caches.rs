@@ -1,0 +1,241 @@
+//! What the controller keeps in memory of the cluster: the engines, what it made for them, and what they refer to.
+
+mod watchers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kaito_api::names::{DEFAULT_GUARDRAILS_CONFIG_MAP, labels};
+use kaito_api::v1beta1::{RAGEngine, Workspace};
+use kube::core::{ApiResource, DeserializeGuard, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::Config;
+use kube::{Api, Client, ResourceExt};
+use tokio::task::JoinSet;
+
+use self::watchers::{Optional, Watchers, empty};
+use super::triggers::{self, Trigger};
+use crate::names::{FIELD_MANAGER, MANAGED_BY};
+use crate::watch::{Served, served};
+
+/// An engine, or what is known of one that cannot be decoded.
+pub type Guarded = DeserializeGuard<RAGEngine>;
+
+/// The caches. Each is complete when [`Caches::start`] has returned.
+pub struct Caches {
+    /// Engines.
+    pub engines: Store<Guarded>,
+    /// Deployments that we made.
+    pub deployments: Store<Deployment>,
+    /// Services that we made.
+    pub services: Store<Service>,
+    /// NetworkPolicies that we made.
+    pub network_policies: Store<NetworkPolicy>,
+    /// PodDisruptionBudgets that we made.
+    pub budgets: Store<PodDisruptionBudget>,
+    /// Revisions of engines.
+    pub revisions: Store<ControllerRevision>,
+    /// Pods of engines.
+    pub pods: Store<Pod>,
+    /// Metadata of all ConfigMaps.
+    pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    /// Metadata of the default guardrails policy, in the installation's namespace.
+    pub default_policy: Store<PartialObjectMeta<ConfigMap>>,
+    /// Metadata of all Secrets.
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// All PersistentVolumeClaims.
+    pub volume_claims: Store<PersistentVolumeClaim>,
+    /// All nodes.
+    pub nodes: Store<Node>,
+    /// NodeClaims of engines.
+    pub node_claims: Store<DynamicObject>,
+    /// All Workspaces.
+    pub workspaces: Store<DeserializeGuard<Workspace>>,
+    node_claims_served: Served,
+    workspaces_served: Served,
+}
+
+/// Karpenter's NodeClaim.
+pub fn node_claim_resource() -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("karpenter.sh", "v1", "NodeClaim"), "nodeclaims")
+}
+
+/// Whether labels say that something belongs to an engine.
+pub fn is_of(labels: &BTreeMap<String, String>, name: &str, namespace: &str) -> bool {
+    let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
+    has(labels::RAGENGINE, name) && has(labels::RAGENGINE_NAMESPACE, namespace)
+}
+
+/// Where to look: everywhere, or in one namespace.
+#[derive(Clone)]
+pub struct Scope {
+    /// The client to look with.
+    pub client: Client,
+    /// The one namespace.
+    pub namespace: Option<String>,
+    /// The installation's, which has the default guardrails policy.
+    pub installation: String,
+}
+
+impl Scope {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+}
+
+/// What is not read of nodes may be large: their images.
+fn slim_node(node: &mut Node) {
+    if let Some(status) = &mut node.status {
+        status.images = None;
+        status.allocatable = None;
+    }
+}
+
+fn as_it_is<K>(_: &mut K) {}
+
+impl Caches {
+    /// Begins to watch and returns when every cache has what there is. From then on `trigger` passes changes on. The
+    /// watches end with the tasks.
+    pub async fn start(scope: &Scope, trigger: &Trigger) -> (Arc<Self>, JoinSet<()>) {
+        let (engines, engine_writer) = empty(());
+        let (deployments, deployment_writer) = empty(());
+        let (services, service_writer) = empty(());
+        let (network_policies, network_policy_writer) = empty(());
+        let (budgets, budget_writer) = empty(());
+        let (revisions, revision_writer) = empty(());
+        let (pods, pod_writer) = empty(());
+        let (config_maps, config_map_writer) = empty(());
+        let (default_policy, default_policy_writer) = empty(());
+        let (secrets, secret_writer) = empty(());
+        let (volume_claims, volume_claim_writer) = empty(());
+        let (nodes, node_writer) = empty(());
+        let (node_claims, node_claim_writer) = empty(node_claim_resource());
+        let (workspaces, workspace_writer) = empty(());
+        let (serving_node_claims, node_claims_served) = served();
+        let (serving_workspaces, workspaces_served) = served();
+        let caches = Arc::new(Self {
+            engines,
+            deployments,
+            services,
+            network_policies,
+            budgets,
+            revisions,
+            pods,
+            config_maps,
+            default_policy,
+            secrets,
+            volume_claims,
+            nodes,
+            node_claims,
+            workspaces,
+            node_claims_served: node_claims_served.clone(),
+            workspaces_served: workspaces_served.clone(),
+        });
+
+        let all = Config::default;
+        let ours = || all().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
+        let mut watchers = Watchers::new(&scope.client, trigger, &caches);
+        watchers.objects(scope.api(), all(), engine_writer, as_it_is, triggers::engine);
+        watchers.objects::<Deployment>(scope.api(), ours(), deployment_writer, as_it_is, triggers::owner);
+        watchers.objects::<Service>(scope.api(), ours(), service_writer, as_it_is, triggers::owner);
+        watchers.objects::<NetworkPolicy>(scope.api(), ours(), network_policy_writer, as_it_is, triggers::owner);
+        watchers.objects::<PodDisruptionBudget>(scope.api(), ours(), budget_writer, as_it_is, triggers::owner);
+        let of_engines = all().labels(labels::RAGENGINE_REVISION_OF);
+        let no_data = |revision: &mut ControllerRevision| revision.data = None;
+        watchers.objects(scope.api(), of_engines, revision_writer, no_data, triggers::owner);
+        let of_engines = all().labels(labels::RAGENGINE);
+        watchers.objects(
+            scope.api(),
+            of_engines,
+            pod_writer,
+            |pod: &mut Pod| pod.spec = None,
+            triggers::pod,
+        );
+        watchers.metadata(scope.api(), all(), secret_writer, triggers::secret);
+        watchers.metadata(scope.api(), all(), config_map_writer, triggers::config_map);
+        let default = all().fields(&format!("metadata.name={DEFAULT_GUARDRAILS_CONFIG_MAP}"));
+        let installation = Api::namespaced(scope.client.clone(), &scope.installation);
+        watchers.metadata(installation, default, default_policy_writer, triggers::default_policy);
+        let no_spec = |claim: &mut PersistentVolumeClaim| claim.spec = None;
+        watchers.objects(scope.api(), all(), volume_claim_writer, no_spec, triggers::volume_claim);
+        watchers.objects(
+            Api::all(scope.client.clone()),
+            all(),
+            node_writer,
+            slim_node,
+            triggers::node,
+        );
+        let optional = Optional {
+            definition: "nodeclaims.karpenter.sh",
+            serving: serving_node_claims,
+            served: node_claims_served,
+            dynamic_type: node_claim_resource(),
+            writer: node_claim_writer,
+        };
+        let of_engines = all().labels(labels::RAGENGINE);
+        let claims = Api::all_with(scope.client.clone(), &node_claim_resource());
+        watchers.optional(optional, claims, of_engines, triggers::node_claim);
+        let optional = Optional {
+            definition: "workspaces.kaito.sh",
+            serving: serving_workspaces,
+            served: workspaces_served,
+            dynamic_type: (),
+            writer: workspace_writer,
+        };
+        watchers.optional(optional, scope.api(), all(), triggers::workspace);
+        let tasks = watchers.run();
+        caches.wait_until_complete().await;
+        (caches, tasks)
+    }
+
+    async fn wait_until_complete(&self) {
+        // A cache is never abandoned by its writer while the tasks live, so these waits cannot fail.
+        macro_rules! wait {
+            ($($store:ident),*) => { $( let _ = self.$store.wait_until_ready().await; )* };
+        }
+        wait!(
+            engines,
+            deployments,
+            services,
+            network_policies,
+            budgets,
+            revisions,
+            pods
+        );
+        wait!(config_maps, default_policy, secrets, volume_claims, nodes);
+        if self.node_claims_served.known().await {
+            wait!(node_claims);
+        }
+        if self.workspaces_served.known().await {
+            wait!(workspaces);
+        }
+    }
+
+    /// Whether there are NodeClaims in this cluster.
+    pub fn node_claims_are_served(&self) -> bool {
+        self.node_claims_served.now()
+    }
+
+    /// Whether there is such a ConfigMap.
+    pub fn has_config_map(&self, namespace: &str, name: &str) -> bool {
+        self.config_maps.get(&ObjectRef::new(name).within(namespace)).is_some()
+    }
+
+    /// The pods of an engine.
+    pub fn pods_of(&self, name: &str, namespace: &str) -> Vec<Arc<Pod>> {
+        self.pods.state_filter(|pod| {
+            pod.metadata.namespace.as_deref() == Some(namespace)
+                && pod.labels().get(labels::RAGENGINE).is_some_and(|engine| engine == name)
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! One task a kind: it keeps the cache, and says which engines are concerned by what has changed in it.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{Lookup, ObjectRef, Store};
+use kube::runtime::watcher::Config;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use super::{Caches, Guarded};
+use crate::ragengine::triggers::Trigger;
+use crate::watch::{self, Listener, Served, Serving};
+
+/// Which engines an object concerns.
+pub(super) type Concerns<K> = fn(&K, &Caches) -> Vec<ObjectRef<Guarded>>;
+
+/// A cache that is not filled yet.
+pub(super) fn empty<K>(dynamic_type: K::DynamicType) -> (Store<K>, Writer<K>)
+where
+    K: Lookup + Clone + 'static,
+    K::DynamicType: Clone + Eq + Hash,
+{
+    let writer = Writer::new(dynamic_type);
+    (writer.as_reader(), writer)
+}
+
+/// Passes on which engines a change concerns.
+struct Passing<K> {
+    trigger: Trigger,
+    caches: Arc<Caches>,
+    concerns: Concerns<K>,
+}
+
+impl<K: Sync> Listener<K> for Passing<K> {
+    async fn changed(&self, object: &K) {
+        self.trigger.send(|| (self.concerns)(object, &self.caches)).await;
+    }
+}
+
+/// The tasks.
+pub(super) struct Watchers {
+    client: Client,
+    trigger: Trigger,
+    caches: Arc<Caches>,
+    tasks: JoinSet<()>,
+}
+
+impl Watchers {
+    pub(super) fn new(client: &Client, trigger: &Trigger, caches: &Arc<Caches>) -> Self {
+        Self {
+            client: client.clone(),
+            trigger: trigger.clone(),
+            caches: Arc::clone(caches),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    pub(super) fn run(self) -> JoinSet<()> {
+        self.tasks
+    }
+
+    pub(super) fn objects<K>(
+        &mut self,
+        api: Api<K>,
+        selector: Config,
+        mut writer: Writer<K>,
+        slim: fn(&mut K),
+        concerns: Concerns<K>,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let passing = self.passing(concerns);
+        self.tasks.spawn(async move {
+            watch::objects(api, selector, &mut writer, &(), slim, &passing).await;
+        });
+    }
+
+    pub(super) fn metadata<K>(
+        &mut self,
+        api: Api<K>,
+        selector: Config,
+        mut writer: Writer<PartialObjectMeta<K>>,
+        concerns: Concerns<PartialObjectMeta<K>>,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let passing = self.passing(concerns);
+        self.tasks.spawn(async move {
+            watch::metadata(api, selector, &mut writer, &passing).await;
+        });
+    }
+
+    /// Watches a kind while the cluster has its definition.
+    pub(super) fn optional<K>(&mut self, optional: Optional<K>, api: Api<K>, selector: Config, concerns: Concerns<K>)
+    where
+        K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        <K as Resource>::DynamicType: Clone + Debug + Eq + Hash + Send + Sync,
+    {
+        let Optional {
+            definition,
+            serving,
+            mut served,
+            dynamic_type,
+            mut writer,
+        } = optional;
+        self.tasks.spawn(serving.follow(self.client.clone(), definition));
+        let passing = self.passing(concerns);
+        self.tasks.spawn(async move {
+            while served.becomes(true).await {
+                let (api, selector) = (api.clone(), selector.clone());
+                tokio::select! {
+                    () = watch::objects(api, selector, &mut writer, &dynamic_type, |_| (), &passing) => {}
+                    _ = served.becomes(false) => {}
+                }
+            }
+        });
+    }
+
+    fn passing<K>(&self, concerns: Concerns<K>) -> Passing<K> {
+        Passing {
+            trigger: self.trigger.clone(),
+            caches: Arc::clone(&self.caches),
+            concerns,
+        }
+    }
+}
+
+/// A kind that the cluster may not have.
+pub(super) struct Optional<K: Lookup + Clone + 'static>
+where
+    K::DynamicType: Clone + Eq + Hash,
+{
+    /// Name of its definition.
+    pub(super) definition: &'static str,
+    /// Who finds out.
+    pub(super) serving: Serving,
+    /// Whether it is served.
+    pub(super) served: Served,
+    /// How it is asked for.
+    pub(super) dynamic_type: K::DynamicType,
+    /// Its cache.
+    pub(super) writer: Writer<K>,
+}

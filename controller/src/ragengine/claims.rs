@@ -1,0 +1,71 @@
+//! How soon a machine is asked for again.
+//!
+//! Karpenter deletes a NodeClaim that it cannot launch. Asking again at once would make a loop of it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// Time between the first and the second request; each further one takes twice as long.
+const FIRST: Duration = Duration::from_secs(10);
+/// Longest time between two requests.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// When each engine asked for its machine.
+#[derive(Default)]
+pub struct Claims(Mutex<HashMap<String, Asked>>);
+
+struct Asked {
+    last: Instant,
+    times: u32,
+}
+
+impl Claims {
+    /// Says that an engine (by its uid) wants to ask now. It may, or has to wait this long.
+    pub fn ask(&self, uid: &str, now: Instant) -> Result<(), Duration> {
+        let mut all = self.0.lock();
+        let asked = all.entry(uid.to_owned()).or_insert(Asked { last: now, times: 0 });
+        let pause = FIRST
+            .saturating_mul(1 << asked.times.saturating_sub(1).min(10))
+            .min(LONGEST);
+        let left = (asked.last + pause).saturating_duration_since(now);
+        if asked.times > 0 && !left.is_zero() {
+            return Err(left);
+        }
+        *asked = Asked {
+            last: now,
+            times: asked.times.saturating_add(1),
+        };
+        Ok(())
+    }
+
+    /// An engine has its machine, or is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_further_request_for_a_machine_waits_longer_until_one_is_there() {
+        let (claims, start) = (Claims::default(), Instant::now());
+        assert_eq!(claims.ask("a", start), Ok(()));
+        assert_eq!(claims.ask("a", start), Err(FIRST));
+        assert_eq!(claims.ask("b", start), Ok(()), "engines do not wait for each other");
+        assert_eq!(claims.ask("a", start + FIRST), Ok(()));
+        assert_eq!(claims.ask("a", start + FIRST), Err(FIRST * 2));
+        claims.forget("a");
+        assert_eq!(claims.ask("a", start + FIRST), Ok(()));
+        let mut now = start + FIRST;
+        for _ in 0..40 {
+            now += LONGEST;
+            assert_eq!(claims.ask("a", now), Ok(()));
+        }
+        assert_eq!(claims.ask("a", now), Err(LONGEST));
+    }
+}

@@ -1,0 +1,58 @@
+//! What builders need to know of how the controller was started.
+
+use std::collections::BTreeMap;
+
+use crate::options::{Cloud, ImageFamily, NodeProvisioner, Options};
+
+/// Facts that are the same for every resource while the controller runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespace of the installation.
+    pub namespace: String,
+    /// Image of engines that name none.
+    pub image: String,
+    /// Whether that image can use GPUs.
+    pub image_has_gpu: bool,
+    /// The cloud that machines are of.
+    pub cloud: Cloud,
+    /// Who makes machines.
+    pub provisioner: NodeProvisioner,
+    /// Operating system of machines that do not say.
+    pub image_family: ImageFamily,
+    /// GPUs of each machine type that has some, by its name in lower case.
+    pub gpus: BTreeMap<String, u32>,
+    /// What is known of models.
+    pub models: fn(&str) -> Option<ServedModel>,
+}
+
+/// A model as a Workspace serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedModel {
+    /// Its name in requests.
+    pub name: String,
+    /// Tokens that it can read and write, if known.
+    pub window: Option<u64>,
+}
+
+impl Settings {
+    /// The settings that options say, for an installation in `namespace`.
+    pub fn new(options: &Options, namespace: String) -> Self {
+        let image = &options.image;
+        let machines = &options.machines;
+        Self {
+            namespace,
+            image: format!("{}/{}:{}", image.rag_registry, image.rag_image, image.rag_tag),
+            image_has_gpu: image.rag_image_has_gpu,
+            cloud: machines.cloud_provider,
+            provisioner: machines.node_provisioner,
+            image_family: machines.default_node_image_family,
+            gpus: crate::presets::gpus(machines.cloud_provider),
+            models: crate::presets::served_model,
+        }
+    }
+
+    /// GPUs of a machine of this type; `None` when it has none, or is not known.
+    pub fn gpus_of(&self, instance_type: &str) -> Option<u32> {
+        self.gpus.get(&instance_type.to_ascii_lowercase()).copied()
+    }
+}

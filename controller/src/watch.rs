@@ -1,0 +1,123 @@
+//! Caches that watches keep, and the news of what has changed in them.
+//!
+//! A watch that was interrupted lists everything anew. What is in the new list, and what was there before and is not any
+//! more, is then news, since nobody knows what happened in between.
+
+mod optional;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{Config, Event};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+pub use optional::{Served, Serving, served};
+
+/// Who wants to know of changes.
+pub trait Listener<K>: Send {
+    /// An object was made, changed or deleted, and the cache knows.
+    fn changed(&self, object: &K) -> impl Future<Output = ()> + Send;
+}
+
+/// Keeps `writer`'s cache as the API says, and tells `listener` of every change. Objects are made smaller by `slim`
+/// before they are kept.
+pub async fn objects<K>(
+    api: Api<K>,
+    selector: Config,
+    writer: &mut Writer<K>,
+    dynamic_type: &K::DynamicType,
+    slim: fn(&mut K),
+    listener: &impl Listener<K>,
+) where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K::DynamicType: Clone + Eq + Hash + Debug,
+{
+    let events = watcher(api, selector).default_backoff().modify(move |object: &mut K| {
+        object.managed_fields_mut().clear();
+        slim(object);
+    });
+    follow(events, writer, dynamic_type, listener).await;
+}
+
+/// The same for the metadata of objects alone: what is in them is not read.
+pub async fn metadata<K>(
+    api: Api<K>,
+    selector: Config,
+    writer: &mut Writer<PartialObjectMeta<K>>,
+    listener: &impl Listener<PartialObjectMeta<K>>,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let events = metadata_watcher(api, selector)
+        .default_backoff()
+        .modify(|object: &mut PartialObjectMeta<K>| {
+            object.managed_fields_mut().clear();
+            object.annotations_mut().clear();
+        });
+    follow(events, writer, &(), listener).await;
+}
+
+async fn follow<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
+    writer: &mut Writer<K>,
+    dynamic_type: &K::DynamicType,
+    listener: &impl Listener<K>,
+) where
+    K: Resource + Clone + 'static,
+    K::DynamicType: Clone + Eq + Hash,
+{
+    let store = writer.as_reader();
+    let is_kept = |object: &K| {
+        let reference = ObjectRef::from_obj_with(object, dynamic_type.clone());
+        store.get(&reference).is_some()
+    };
+    let mut before: Vec<Arc<K>> = Vec::new();
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let kind = K::kind(dynamic_type).into_owned();
+                tracing::warn!(object.kind = kind, error = %chain(&error), "a watch was interrupted and is begun again");
+                continue;
+            }
+        };
+        if matches!(event, Event::Init) {
+            before = store.state();
+        }
+        writer.apply_watcher_event(&event);
+        match event {
+            Event::Apply(object) | Event::Delete(object) => listener.changed(&object).await,
+            Event::Init | Event::InitApply(_) => {}
+            Event::InitDone => {
+                let gone = std::mem::take(&mut before)
+                    .into_iter()
+                    .filter(|object| !is_kept(object));
+                for object in gone.chain(store.state()) {
+                    listener.changed(&object).await;
+                }
+            }
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
