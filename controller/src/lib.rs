@@ -5,6 +5,7 @@
 //! Nothing here sleeps or polls: what is not ready yet is a condition, and a watch brings the next reconcile.
 
 pub mod options;
+pub mod presets;
 pub mod run;
 
 pub use options::Options;

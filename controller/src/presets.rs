@@ -1,0 +1,93 @@
+//! The catalogues in the words of the admission rules.
+
+use kaito_api::admission::{Cloud, InstanceTypes, Preset, PresetFacts};
+use kaito_presets::{Model, ModelCatalogue, Resolution};
+
+/// What the rules have to know of the model that a Workspace names. Of a model that is only on the hub, little is known
+/// before it is asked; vLLM may be able to serve it, and Transformers and tuning are for models of the catalogue.
+#[must_use]
+pub fn preset(name: &str) -> Preset {
+    match ModelCatalogue::builtin().resolve(name) {
+        Resolution::Known(model) => Preset::Known(facts(model)),
+        Resolution::Deprecated => Preset::Deprecated,
+        Resolution::HuggingFaceId(_) => Preset::Known(PresetFacts {
+            download_at_runtime: true,
+            needs_token: false,
+            transformers: false,
+            adapters: true,
+            tunable: false,
+            token_limit: None,
+        }),
+        Resolution::Unknown => Preset::Unknown,
+    }
+}
+
+/// The machine types of `cloud`.
+#[must_use]
+pub fn instance_types(cloud: Cloud) -> InstanceTypes {
+    let catalogue = match cloud {
+        Cloud::Azure => kaito_presets::Cloud::Azure,
+        Cloud::Aws => kaito_presets::Cloud::Aws,
+        Cloud::Arc => kaito_presets::Cloud::Arc,
+    };
+    let names = kaito_presets::InstanceTypes::of(catalogue).names();
+    InstanceTypes {
+        cloud,
+        names: names.map(str::to_owned).collect(),
+    }
+}
+
+fn facts(model: &Model) -> PresetFacts {
+    PresetFacts {
+        download_at_runtime: model.downloads_at_runtime(),
+        needs_token: model.needs_token(),
+        transformers: model.transformers().is_some(),
+        adapters: model.allows_adapters(),
+        tunable: model.tuning().is_some(),
+        token_limit: Some(model.token_limit()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_known_deprecated_or_unknown() {
+        assert_eq!(
+            preset("phi-4-mini-instruct"),
+            Preset::Known(PresetFacts {
+                download_at_runtime: true,
+                needs_token: false,
+                transformers: false,
+                adapters: true,
+                tunable: true,
+                token_limit: Some(131_072),
+            })
+        );
+        let Preset::Known(llama) = preset("Llama-3.1-8B-Instruct") else {
+            panic!("it is in the catalogue");
+        };
+        assert!(llama.needs_token && llama.transformers && !llama.tunable);
+        let Preset::Known(other) = preset("somebody/something") else {
+            panic!("it may be on the hub");
+        };
+        assert_eq!(other.token_limit, None);
+        assert_eq!(preset("phi-2"), Preset::Deprecated);
+        assert_eq!(preset("falcon-7b"), Preset::Unknown);
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_machines() {
+        for (cloud, name) in [
+            (Cloud::Azure, "Standard_NC24ads_A100_v4"),
+            (Cloud::Aws, "p5.48xlarge"),
+            (Cloud::Arc, "Standard_NC4_A2"),
+        ] {
+            let types = instance_types(cloud);
+            assert_eq!(types.cloud, cloud);
+            assert!(types.names.contains(name), "{name}");
+            assert!(types.allow(&name.to_lowercase()), "{name}");
+        }
+    }
+}
