@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use crate::hub_id::is_hub_name;
+
 const SOURCE: &str = include_str!("../data/embedding_models.yaml");
 
 /// How a model's token vectors `[tokens, dimension]` become the text's vector `[dimension]`.
@@ -164,18 +166,6 @@ fn validate(model: &EmbeddingModel) -> Result<(), CatalogueError> {
         return invalid("a file's path leaves the model's directory");
     }
     Ok(())
-}
-
-fn is_hub_name(id: &str) -> bool {
-    let allowed = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character))
-    };
-    id.split_once('/')
-        .is_some_and(|(owner, name)| allowed(owner) && allowed(name))
 }
 
 fn stays_inside(path: &str) -> bool {
