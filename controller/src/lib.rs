@@ -6,5 +6,6 @@
 
 pub mod options;
 pub mod run;
+pub mod webhook;
 
 pub use options::Options;
