@@ -38,6 +38,7 @@ pub(super) async fn find(client: &Client, namespace: &str, name: &str) -> Found 
     match timeout(TIMEOUT, api.get_opt(name)).await {
         Ok(Ok(Some(found))) => Found::Data(found.data.unwrap_or_default()),
         Ok(Ok(None)) => Found::Missing,
+        Ok(Err(kube::Error::Api(status))) => Found::Unreadable(status.message),
         Ok(Err(error)) => Found::Unreadable(error.to_string()),
         Err(_) => Found::Unreadable(format!("the API server did not answer within {TIMEOUT:?}")),
     }

@@ -68,7 +68,8 @@ impl Bundle {
         Self(self.0.iter().filter(wanted).cloned().collect())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+    /// One after the other.
+    pub(in crate::webhook) fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         self.0.iter()
     }
 }
