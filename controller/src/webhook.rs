@@ -118,7 +118,7 @@ impl Webhook {
         }
         tasks.spawn(keeper.run(shutdown.clone()));
         let reviewer = admission::Reviewer::new(client, settings.environment, settings.namespace, presets);
-        tasks.spawn(server.run(server::router(reviewer, metrics.clone()), shutdown.clone()));
+        tasks.spawn(server.run(server::router(reviewer, &metrics), shutdown.clone()));
         tracing::info!(webhook.address = %address, "serving webhooks");
         Ok(Self {
             address,

@@ -54,8 +54,8 @@ impl Reviewer {
         let request = read(body)?;
         let refusal = match Change::read(subject, &request) {
             Ok(None) => None,
-            Ok(Some(Change::RAGEngine { new, old })) => said(self.check_engine(&new, old.as_deref()).await),
-            Ok(Some(Change::Workspace { new, old })) => said(self.check_workspace(&new, old.as_deref()).await),
+            Ok(Some(Change::RAGEngine { new, old })) => said(&self.check_engine(&new, old.as_deref()).await),
+            Ok(Some(Change::Workspace { new, old })) => said(&self.check_workspace(&new, old.as_deref()).await),
             Err(reason) => Some(reason),
         };
         Ok(answer(&request, refusal))
@@ -94,7 +94,7 @@ fn read(body: &[u8]) -> Result<AdmissionRequest<DynamicObject>, String> {
 }
 
 /// All that is wrong, in one line.
-fn said(errors: Vec<FieldError>) -> Option<String> {
+fn said(errors: &[FieldError]) -> Option<String> {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     (!lines.is_empty()).then(|| lines.join("; "))
 }

@@ -163,12 +163,7 @@ impl Target {
     }
 
     fn examine_entry(&self, live: &Value, endpoint: &Endpoint, trust: &Trust) -> Finding {
-        let entries = live.get("webhooks").and_then(Value::as_array);
-        let found = entries.into_iter().flatten().enumerate();
-        let Some((index, entry)) = found
-            .into_iter()
-            .find(|(_, entry)| entry.get("name") == Some(&Value::from(self.name)))
-        else {
+        let Some((index, entry)) = self.entry(live) else {
             return Finding::NotThere("it has no webhook of its own name");
         };
         let config = entry.get("clientConfig").unwrap_or(&Value::Null);
@@ -197,16 +192,21 @@ impl Target {
         (wanted != completed(config)).then_some(wanted)
     }
 
+    /// Our webhook's entry in a ValidatingWebhookConfiguration, and its index.
+    fn entry<'a>(&self, live: &'a Value) -> Option<(usize, &'a Value)> {
+        let entries = live.get("webhooks").and_then(Value::as_array)?;
+        let name = Value::from(self.name);
+        entries
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.get("name") == Some(&name))
+    }
+
     /// Whether `live` says to trust `bundle`, or somebody else decides that.
     pub(super) fn trusts(&self, live: &Value, bundle: &Bundle) -> bool {
         let config = match self.place {
             Place::Conversion => live.pointer("/spec/conversion/webhook/clientConfig"),
-            Place::Entry => live.get("webhooks").and_then(Value::as_array).and_then(|entries| {
-                let ours = entries
-                    .iter()
-                    .find(|entry| entry.get("name") == Some(&Value::from(self.name)));
-                ours.and_then(|entry| entry.get("clientConfig"))
-            }),
+            Place::Entry => self.entry(live).and_then(|(_, entry)| entry.get("clientConfig")),
         };
         let given = config.and_then(|config| config.get("caBundle")).and_then(Value::as_str);
         is_injected_by_cert_manager(live) || given.and_then(authorities).is_some_and(|given| given.contains(bundle))

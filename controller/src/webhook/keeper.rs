@@ -212,6 +212,9 @@ impl Keeper {
             return Ok(());
         };
         match step {
+            Step::Replace(reason) if matches!(self.contents, Contents::Empty) => {
+                tracing::info!(secret = self.name, reason, "writing a webhook certificate");
+            }
             Step::Replace(reason) => {
                 tracing::warn!(secret = self.name, reason, "writing a new webhook certificate")
             }

@@ -128,7 +128,7 @@ struct Context {
 }
 
 /// What answers what.
-pub(super) fn router(reviewer: Reviewer, metrics: WebhookMetrics) -> Router {
+pub(super) fn router(reviewer: Reviewer, metrics: &WebhookMetrics) -> Router {
     let budget = Budget::default();
     let share = |path, limit, patience| {
         let share = Share {

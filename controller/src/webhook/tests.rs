@@ -6,6 +6,7 @@ mod conversion;
 mod injection;
 mod rotation;
 mod secret;
+mod server;
 mod settings;
 
 use std::collections::BTreeSet;

@@ -68,7 +68,7 @@ async fn config_map(Path((namespace, name)): Path<(String, String)>) -> Response
     }
 }
 
-fn reviewer() -> Reviewer {
+pub(super) fn reviewer() -> Reviewer {
     let server = Router::new().route("/api/v1/namespaces/{namespace}/configmaps/{name}", get(config_map));
     let client = Client::new(server, "default");
     Reviewer::new(client, environment(), "release".to_owned(), Arc::new(Presets))

@@ -93,7 +93,7 @@ fn more_authorities_than_ours_are_right() {
     let live = configuration(&json!({"service": service("/validate/ragengine.kaito.sh"), "caBundle": encoded(&both)}));
     let examine = |trust| target.examine(&live, &endpoint(None), &Trust::Authorities(trust));
     assert_eq!(examine(old), Finding::Right);
-    assert_eq!(examine(both.clone()), Finding::Right);
+    assert_eq!(examine(both), Finding::Right);
     assert!(matches!(examine(new.clone().and(&authorities())), Finding::Wrong(_)));
     assert!(target.trusts(&live, &new));
 }

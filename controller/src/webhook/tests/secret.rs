@@ -9,7 +9,10 @@ use k8s_openapi::api::core::v1::Secret;
 use super::{made, names};
 use crate::webhook::secret::{Contents, Ours};
 
-fn secret(of_type: &str, data: &[(&str, &[u8])]) -> Secret {
+/// Keys and values.
+type Data<'a> = &'a [(&'a str, &'a [u8])];
+
+fn secret(of_type: &str, data: Data<'_>) -> Secret {
     let value = |(key, value): &(&str, &[u8])| ((*key).to_owned(), ByteString(value.to_vec()));
     Secret {
         type_: Some(of_type.to_owned()),
@@ -37,7 +40,7 @@ fn a_secret_is_read_for_what_it_is() {
     let (key, certificate, pem) = (&serving.key, &serving.certificate, authorities.to_pem());
     let authorities = pem.as_bytes();
     let (opaque, tls) = ("Opaque", "kubernetes.io/tls");
-    let cases: [(&str, &[(&str, &[u8])], &str); 10] = [
+    let cases: [(&str, Data<'_>, &str); 10] = [
         (opaque, &[], "empty"),
         (
             opaque,
@@ -100,7 +103,7 @@ fn a_secret_is_read_for_what_it_is() {
 
 #[test]
 fn what_is_wrong_is_told_by_key() {
-    let read = |data: &[(&str, &[u8])]| match Contents::read(Some(&secret("Opaque", data))) {
+    let read = |data: Data<'_>| match Contents::read(Some(&secret("Opaque", data))) {
         Contents::Garbage(reason) => reason,
         other => panic!("{}", kind(&other)),
     };
