@@ -2,9 +2,9 @@
 //! the API server to trust them.
 //!
 //! Every replica serves. What they share is one Secret with the certificate: a replica that finds it missing, unusable
-//! or old writes it, the others read what was written. [`keeper`] does that and [`rotation`] decides when; [`injector`]
+//! or old writes it, the others read what was written. `keeper` does that and `rotation` decides when; `injector`
 //! keeps the certificate's authority in the objects that tell the API server where the webhooks are. What is let in is
-//! decided in [`kaito_api::admission`]; [`admission`] only finds the facts.
+//! decided in [`kaito_api::admission`]; `admission` only finds the facts.
 //!
 //! Deliberately absent: probes (`run` serves them), and the ValidatingWebhookConfigurations and CRDs themselves, which
 //! the Helm charts make.
