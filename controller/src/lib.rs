@@ -6,6 +6,7 @@
 
 pub mod options;
 pub mod run;
+pub mod webhook;
 
 pub mod ragengine;
 pub mod settings;

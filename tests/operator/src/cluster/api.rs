@@ -115,6 +115,16 @@ impl Api {
             .object()
     }
 
+    /// Puts an object in the place of one that exists.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub async fn replace(&self, path: &str, object: &Value) -> Result<Value> {
+        self.send(Method::PUT, path, Some(("application/json", object)))
+            .await?
+            .object()
+    }
+
     /// Applies fields of an object, server-side and without force.
     ///
     /// # Errors
