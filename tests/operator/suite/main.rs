@@ -2,3 +2,4 @@
 #![expect(clippy::indexing_slicing, reason = "a missing member of an answer is a failed test")]
 
 mod cluster;
+mod kubelet;
