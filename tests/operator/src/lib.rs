@@ -4,6 +4,8 @@
 //! service they start its binary.
 
 pub mod cluster;
+mod forward;
 #[path = "../../src/installed.rs"]
 pub mod installed;
 pub mod kubelet;
+pub mod service_proxy;
