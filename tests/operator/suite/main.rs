@@ -2,5 +2,6 @@
 #![expect(clippy::indexing_slicing, reason = "a missing member of an answer is a failed test")]
 
 mod cluster;
+mod fault_proxy;
 mod kubelet;
 mod service_proxy;
