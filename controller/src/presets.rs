@@ -60,8 +60,9 @@ pub fn instance_types(cloud: Cloud) -> InstanceTypes {
 pub fn gpus(cloud: Cloud) -> BTreeMap<String, u32> {
     let types = catalogue(cloud).types();
     types
+        .iter()
         .filter(|machine| machine.gpu_model.starts_with("NVIDIA"))
-        .map(|machine| (machine.name.to_lowercase(), machine.gpu_count.into()))
+        .map(|machine| (machine.name.to_lowercase(), machine.gpu_count.get()))
         .collect()
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -22,10 +23,12 @@ pub use api::{Answer, Api};
 pub use requests::Request;
 pub use user::User;
 
+pub(crate) use api::http;
+pub(crate) use user::{Credentials, kubeconfig, service_account_token};
+
 use authority::{Authority, Identity};
 use parts::Parts;
 use process::Process;
-use user::Credentials;
 
 /// How long a part may take until it is ready, on a machine that builds something at the same time.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -170,6 +173,15 @@ impl Cluster {
         user.write_kubeconfig(self).await
     }
 
+    /// A client of kube-rs for a user. It does not ask again when it is refused with 429 or 503, as clients of kube-rs
+    /// otherwise do.
+    ///
+    /// # Errors
+    /// When a ServiceAccount does not exist, or the API server does not give a token for it.
+    pub async fn client(&self, user: &User) -> Result<kube::Client> {
+        client_from(&self.kubeconfig(user).await?).await
+    }
+
     /// What the user agents that start with this prefix have asked of the API server so far, in the order of its
     /// answers. A watch is in it from its beginning, a large answer perhaps a moment after it has come. Requests of
     /// the control plane itself are not recorded.
@@ -188,6 +200,26 @@ impl Cluster {
     /// Where the cluster keeps its files, the logs `<part>.log` among them. Deleted with the cluster.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// A client for what plays a part of the cluster: its requests are not recorded.
+    pub(crate) async fn client_of_parts(&self) -> Result<kube::Client> {
+        client_from(&self.kubeconfig_of_parts().await?).await
+    }
+
+    /// For a server at an address that what trusts the API server trusts too.
+    pub(crate) fn server_identity(&self, address: IpAddr) -> Result<Identity> {
+        self.authority.server(address)
+    }
+
+    /// The certificate of the authority that the API server's certificate is from, as PEM.
+    pub(crate) fn authority_certificate(&self) -> &str {
+        self.authority.certificate()
+    }
+
+    /// What the administrator shows to the API server.
+    pub(crate) fn admin_credentials(&self) -> Credentials {
+        Credentials::Certificate(self.admin.clone())
     }
 
     /// Of a user of its own, so that the audit policy can tell it from those under test.
@@ -230,9 +262,17 @@ impl Cluster {
     }
 }
 
-/// A loopback address that no other cluster has. A port that is free on it stays free: outgoing connections take
-/// theirs on other addresses.
-fn own_loopback_address() -> Ipv4Addr {
+/// A client of kube-rs from a file.
+pub(crate) async fn client_from(kubeconfig: &Path) -> Result<kube::Client> {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    config.default_retry = false;
+    Ok(kube::Client::try_from(config)?)
+}
+
+/// A loopback address that nobody else has. A port that is free on it stays free: outgoing connections take theirs on
+/// other addresses.
+pub(crate) fn own_loopback_address() -> Ipv4Addr {
     Ipv4Addr::new(
         127,
         rand::random_range(1..=254),

@@ -9,14 +9,14 @@ use anyhow::Result;
 use kaito_operator_tests::cluster::Cluster;
 use serde_json::{Value, json};
 
-const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+pub(super) const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-fn config_map(name: &str, data: &Value) -> Value {
+pub(super) fn config_map(name: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
 /// A cluster with controllers and one node that is ready, and is labelled as a GPU node would be.
-async fn with_a_node(cluster: &mut Cluster) -> Result<()> {
+pub(super) async fn with_a_node(cluster: &mut Cluster) -> Result<()> {
     cluster.start_controllers().await?;
     cluster.start_kwok().await?;
     let node = json!({
@@ -38,7 +38,7 @@ async fn with_a_node(cluster: &mut Cluster) -> Result<()> {
 }
 
 /// Whether an object has a condition of this type that is true.
-fn is_true(object: &Value, condition: &str) -> bool {
+pub(super) fn is_true(object: &Value, condition: &str) -> bool {
     let conditions = object["status"]["conditions"].as_array();
     conditions.is_some_and(|conditions| {
         conditions
@@ -47,7 +47,7 @@ fn is_true(object: &Value, condition: &str) -> bool {
     })
 }
 
-fn names(list: &Value) -> Vec<&str> {
+pub(super) fn names(list: &Value) -> Vec<&str> {
     let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
     items
         .iter()

@@ -3,3 +3,6 @@
 
 mod cluster;
 mod webhook;
+mod fault_proxy;
+mod kubelet;
+mod service_proxy;

@@ -54,24 +54,9 @@ impl Answer {
 
 impl Api {
     pub(super) fn new(cluster: &Cluster, credentials: &Credentials, user_agent: &str) -> Result<Self> {
-        // Whoever comes first installs the provider; there is one either way.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let authority = Certificate::from_pem(cluster.authority.certificate().as_bytes())?;
-        let mut http = reqwest::Client::builder()
+        let http = http(cluster, Some(credentials))?
             .user_agent(user_agent)
-            .timeout(REQUEST_TIMEOUT)
-            .no_proxy()
-            .tls_certs_only([authority]);
-        match credentials {
-            Credentials::Certificate(identity) => {
-                let pem = format!("{}{}", identity.key, identity.certificate);
-                http = http.identity(reqwest::Identity::from_pem(pem.as_bytes())?);
-            }
-            Credentials::Token(token) => {
-                let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
-                http = http.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
-            }
-        }
+            .timeout(REQUEST_TIMEOUT);
         Ok(Self {
             http: http.build()?,
             base: cluster.url(),
@@ -190,4 +175,23 @@ impl Api {
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
         })
     }
+}
+
+/// How to reach the API server, trusting its authority, as a user or as nobody yet.
+pub(crate) fn http(cluster: &Cluster, credentials: Option<&Credentials>) -> Result<reqwest::ClientBuilder> {
+    // Whoever comes first installs the provider; there is one either way.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority = Certificate::from_pem(cluster.authority.certificate().as_bytes())?;
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
+    Ok(match credentials {
+        None => http,
+        Some(Credentials::Certificate(identity)) => {
+            let pem = format!("{}{}", identity.key, identity.certificate);
+            http.identity(reqwest::Identity::from_pem(pem.as_bytes())?)
+        }
+        Some(Credentials::Token(token)) => {
+            let value = HeaderValue::from_str(&format!("Bearer {token}"))?;
+            http.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+        }
+    })
 }

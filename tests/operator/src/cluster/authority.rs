@@ -15,9 +15,9 @@ pub(super) struct Authority {
 
 /// A certificate and its key, as PEM.
 #[derive(Clone)]
-pub(super) struct Identity {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 /// The key pair that tokens of ServiceAccounts are signed with, as PEM.

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::Cluster;
 use super::authority::Identity;
+use super::{Api, Cluster};
 
 /// Longer than any test; the API server's limit is far above.
 const TOKEN_SECONDS: u32 = 24 * 60 * 60;
@@ -35,7 +35,7 @@ pub enum User {
 }
 
 /// What a user shows to the API server.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     Certificate(Identity),
     Token(String),
 }
@@ -62,35 +62,21 @@ impl User {
             Self::Admin => Credentials::Certificate(cluster.admin.clone()),
             Self::Person { name, group } => Credentials::Certificate(cluster.authority.client(name, group)?),
             Self::ServiceAccount { namespace, name } => {
-                Credentials::Token(service_account_token(cluster, namespace, name).await?)
+                Credentials::Token(service_account_token(&cluster.admin()?, namespace, name).await?)
             }
         })
     }
 
     pub(super) async fn write_kubeconfig(&self, cluster: &Cluster) -> Result<PathBuf> {
-        let credentials = match self.credentials(cluster).await? {
-            Credentials::Token(token) => json!({"token": token}),
-            Credentials::Certificate(identity) => json!({
-                "client-certificate-data": STANDARD.encode(identity.certificate),
-                "client-key-data": STANDARD.encode(identity.key),
-            }),
-        };
-        let authority = STANDARD.encode(cluster.authority.certificate());
-        // JSON is YAML.
-        let content = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": cluster.url(), "certificate-authority-data": authority}}],
-            "users": [{"name": "user", "user": credentials}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user", "namespace": "default"}}],
-            "current-context": "test",
-        });
+        let credentials = self.credentials(cluster).await?;
+        let content = kubeconfig(&cluster.url(), cluster.authority.certificate(), &credentials);
         let path = cluster.path(&self.file_name());
-        std::fs::write(&path, content.to_string())?;
+        std::fs::write(&path, content)?;
         Ok(path)
     }
 
-    fn file_name(&self) -> String {
+    /// Differs from user to user.
+    pub(crate) fn file_name(&self) -> String {
         let name = match self {
             Self::Admin => "admin".to_owned(),
             Self::Person { name, group } => format!("person-{name}-{group}"),
@@ -100,10 +86,33 @@ impl User {
     }
 }
 
-async fn service_account_token(cluster: &Cluster, namespace: &str, name: &str) -> Result<String> {
+/// A kubeconfig for a server whose certificate an authority, given as PEM, has signed.
+pub(crate) fn kubeconfig(server: &str, authority: &str, credentials: &Credentials) -> String {
+    let user = match credentials {
+        Credentials::Token(token) => json!({"token": token}),
+        Credentials::Certificate(identity) => json!({
+            "client-certificate-data": STANDARD.encode(&identity.certificate),
+            "client-key-data": STANDARD.encode(&identity.key),
+        }),
+    };
+    let authority = STANDARD.encode(authority);
+    // JSON is YAML.
+    let content = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority-data": authority}}],
+        "users": [{"name": "user", "user": user}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user", "namespace": "default"}}],
+        "current-context": "test",
+    });
+    content.to_string()
+}
+
+/// A new token of a ServiceAccount.
+pub(crate) async fn service_account_token(admin: &Api, namespace: &str, name: &str) -> Result<String> {
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
     let request = json!({"spec": {"expirationSeconds": TOKEN_SECONDS}});
-    let answer = cluster.admin()?.create(&path, &request).await?;
+    let answer = admin.create(&path, &request).await?;
     let token = answer.pointer("/status/token").and_then(Value::as_str);
     Ok(token.context("the API server's answer has no token")?.to_owned())
 }
