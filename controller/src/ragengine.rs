@@ -1,12 +1,12 @@
 //! The controller of `RAGEngine`.
 
-pub mod apply;
-pub mod build;
-pub mod caches;
-pub mod dereference;
-pub mod machines;
-pub mod status;
-pub mod validate;
+mod apply;
+mod build;
+mod caches;
+mod dereference;
+mod machines;
+mod status;
+mod validate;
 
 mod claims;
 mod delete;

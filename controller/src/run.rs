@@ -1,10 +1,12 @@
 //! Starting, and stopping in order.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use kaito_api::admission::{Environment, Preset};
 use kube::{Client, Config};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::leader::{Election, ElectionSettings};
 use crate::metrics::Metrics;
-use crate::options::{ControllerKind, Options, ScopeOptions};
+use crate::options::{ControllerKind, NodeProvisioner, Options, ScopeOptions};
+use crate::presets;
 use crate::ragengine::{self, ControllerSettings};
 use crate::server::{self, Counted};
 use crate::settings::Settings;
 use crate::telemetry;
+use crate::webhook::{CertificateLifetime, PresetFactsSource, Webhook, WebhookSettings, WebhookUrl};
 
 /// Where a pod finds its namespace.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -58,6 +62,14 @@ async fn run(options: Options) -> Result<()> {
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(stop_on_signal(stop.clone()));
+    let webhook = if options.webhook.webhook {
+        let settings = webhook_settings(&options, namespace.clone())?;
+        let webhook = Webhook::start(client.clone(), settings, Arc::new(Catalogue), ended.clone()).await?;
+        webhook.register(&mut registry);
+        Some(Arc::new(webhook))
+    } else {
+        None
+    };
     let counted = Counted {
         registry: Arc::new(registry),
         metrics: metrics.clone(),
@@ -76,7 +88,43 @@ async fn run(options: Options) -> Result<()> {
     let lost = lead(&options, client, namespace, metrics, &stop).await;
     ended.cancel();
     tasks.shutdown().await;
+    // The last holder waits until requests that have begun are answered.
+    if let Some(webhook) = webhook.and_then(Arc::into_inner) {
+        webhook.stopped().await;
+    }
     lost
+}
+
+fn webhook_settings(options: &Options, namespace: String) -> Result<WebhookSettings> {
+    let webhook = &options.webhook;
+    let machines = &options.machines;
+    let url = webhook.webhook_url.as_deref().map(str::parse::<WebhookUrl>).transpose();
+    Ok(WebhookSettings {
+        address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, webhook.webhook_port)),
+        namespace,
+        service: webhook.webhook_service.clone(),
+        service_port: webhook.webhook_port,
+        url: url.context("KAITO_WEBHOOK_URL cannot be used")?,
+        controllers: options.controllers.iter().copied().collect(),
+        environment: Environment {
+            instance_types: presets::instance_types(machines.cloud_provider),
+            node_auto_provisioning: machines.node_provisioner != NodeProvisioner::Byo,
+            node_classes: None,
+            vllm: true,
+            mig: false,
+            accelerator: false,
+        },
+        lifetime: CertificateLifetime::default(),
+    })
+}
+
+/// The catalogue of models, for the webhooks.
+struct Catalogue;
+
+impl PresetFactsSource for Catalogue {
+    fn preset(&self, name: &str) -> Preset {
+        presets::preset(name)
+    }
 }
 
 /// Works while this copy leads.

@@ -10,7 +10,6 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{Config, Event};
@@ -44,24 +43,6 @@ pub async fn objects<K>(
         slim(object);
     });
     follow(events, writer, dynamic_type, listener).await;
-}
-
-/// The same for the metadata of objects alone: what is in them is not read.
-pub async fn metadata<K>(
-    api: Api<K>,
-    selector: Config,
-    writer: &mut Writer<PartialObjectMeta<K>>,
-    listener: &impl Listener<PartialObjectMeta<K>>,
-) where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let events = metadata_watcher(api, selector)
-        .default_backoff()
-        .modify(|object: &mut PartialObjectMeta<K>| {
-            object.managed_fields_mut().clear();
-            object.annotations_mut().clear();
-        });
-    follow(events, writer, &(), listener).await;
 }
 
 async fn follow<K>(

@@ -9,7 +9,7 @@ use crate::apply::{Applicable, ApplyError, apply as apply_one, delete, take_over
 
 /// What the API server has now.
 #[derive(Debug)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// The Deployment.
     pub deployment: Deployment,
 }
@@ -19,7 +19,12 @@ pub struct Applied {
 /// # Errors
 ///
 /// The API server refuses one of them, or there is one of the same name that is somebody else's.
-pub async fn apply(client: &Client, owner: &str, resources: Resources, live: &Live) -> Result<Applied, ApplyError> {
+pub(crate) async fn apply(
+    client: &Client,
+    owner: &str,
+    resources: Resources,
+    live: &Live,
+) -> Result<Applied, ApplyError> {
     // Without `..`, so that a new kind does not compile until it is applied.
     let Resources {
         deployment,

@@ -1,7 +1,7 @@
 //! The objects that an engine consists of. Pure, and infallible: what is built was checked before.
 
 mod deployment;
-pub mod environment;
+pub(crate) mod environment;
 mod service;
 mod volumes;
 
@@ -20,13 +20,13 @@ use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::settings::Settings;
 
 /// Port that the service listens on, in the pod.
-pub const PORT: i32 = 5000;
+pub(crate) const PORT: i32 = 5000;
 /// Name of that port.
 const PORT_NAME: &str = "http";
 
 /// The objects of an engine, as they should be. `None` means that there should be none.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resources {
+pub(crate) struct Resources {
     /// The pods.
     pub deployment: Deployment,
     /// How they are reached.
@@ -41,7 +41,7 @@ pub struct Resources {
 
 /// An engine's copy of the default guardrails policy.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// As it should be.
     Copy(Box<ConfigMap>),
     /// The default cannot be read now; a copy of it that is there stays, since pods use it.
@@ -51,7 +51,7 @@ pub enum Policy {
 }
 
 /// Builds them.
-pub fn build(engine: &Engine, settings: &Settings) -> Resources {
+pub(crate) fn build(engine: &Engine, settings: &Settings) -> Resources {
     Resources {
         deployment: deployment::deployment(engine),
         service: service::service(engine),
@@ -107,3 +107,6 @@ fn policy(engine: &Engine) -> Policy {
         None => Policy::None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod watchers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -14,7 +15,7 @@ use kaito_api::v1beta1::{RAGEngine, Workspace};
 use kube::core::{ApiResource, DeserializeGuard, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Config;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use tokio::task::JoinSet;
 
 use self::watchers::{Optional, Watchers, empty};
@@ -23,10 +24,10 @@ use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::watch::{Served, served};
 
 /// An engine, or what is known of one that cannot be decoded.
-pub type Guarded = DeserializeGuard<RAGEngine>;
+pub(crate) type Guarded = DeserializeGuard<RAGEngine>;
 
 /// The caches. Each is complete when [`Caches::start`] has returned.
-pub struct Caches {
+pub(crate) struct Caches {
     /// Engines.
     pub engines: Store<Guarded>,
     /// Deployments that we made.
@@ -60,19 +61,19 @@ pub struct Caches {
 }
 
 /// Karpenter's NodeClaim.
-pub fn node_claim_resource() -> ApiResource {
+pub(crate) fn node_claim_resource() -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("karpenter.sh", "v1", "NodeClaim"), "nodeclaims")
 }
 
 /// Whether labels say that something belongs to an engine.
-pub fn is_of(labels: &BTreeMap<String, String>, name: &str, namespace: &str) -> bool {
+pub(crate) fn is_of(labels: &BTreeMap<String, String>, name: &str, namespace: &str) -> bool {
     let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
     has(labels::RAGENGINE, name) && has(labels::RAGENGINE_NAMESPACE, namespace)
 }
 
 /// Where to look: everywhere, or in one namespace.
 #[derive(Clone)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The client to look with.
     pub client: Client,
     /// The one namespace.
@@ -84,7 +85,7 @@ pub struct Scope {
 impl Scope {
     fn api<K>(&self) -> Api<K>
     where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
@@ -103,10 +104,15 @@ fn slim_node(node: &mut Node) {
 
 fn as_it_is<K>(_: &mut K) {}
 
+/// What annotations say is not read, and may be long.
+fn metadata_alone<K>(object: &mut PartialObjectMeta<K>) {
+    object.metadata.annotations = None;
+}
+
 impl Caches {
     /// Begins to watch and returns when every cache has what there is. From then on `trigger` passes changes on. The
     /// watches end with the tasks.
-    pub async fn start(scope: &Scope, trigger: &Trigger) -> (Arc<Self>, JoinSet<()>) {
+    pub(crate) async fn start(scope: &Scope, trigger: &Trigger) -> (Arc<Self>, JoinSet<()>) {
         let (engines, engine_writer) = empty(());
         let (deployments, deployment_writer) = empty(());
         let (services, service_writer) = empty(());
@@ -161,11 +167,23 @@ impl Caches {
             |pod: &mut Pod| pod.spec = None,
             triggers::pod,
         );
-        watchers.metadata(scope.api(), all(), secret_writer, triggers::secret);
-        watchers.metadata(scope.api(), all(), config_map_writer, triggers::config_map);
+        watchers.objects(scope.api(), all(), secret_writer, metadata_alone, triggers::secret);
+        watchers.objects(
+            scope.api(),
+            all(),
+            config_map_writer,
+            metadata_alone,
+            triggers::config_map,
+        );
         let default = all().fields(&format!("metadata.name={DEFAULT_GUARDRAILS_CONFIG_MAP}"));
         let installation = Api::namespaced(scope.client.clone(), &scope.installation);
-        watchers.metadata(installation, default, default_policy_writer, triggers::default_policy);
+        watchers.objects(
+            installation,
+            default,
+            default_policy_writer,
+            metadata_alone,
+            triggers::default_policy,
+        );
         let no_spec = |claim: &mut PersistentVolumeClaim| claim.spec = None;
         watchers.objects(scope.api(), all(), volume_claim_writer, no_spec, triggers::volume_claim);
         watchers.objects(
@@ -222,17 +240,17 @@ impl Caches {
     }
 
     /// Whether there are NodeClaims in this cluster.
-    pub fn node_claims_are_served(&self) -> bool {
+    pub(crate) fn node_claims_are_served(&self) -> bool {
         self.node_claims_served.now()
     }
 
     /// Whether there is such a ConfigMap.
-    pub fn has_config_map(&self, namespace: &str, name: &str) -> bool {
+    pub(crate) fn has_config_map(&self, namespace: &str, name: &str) -> bool {
         self.config_maps.get(&ObjectRef::new(name).within(namespace)).is_some()
     }
 
     /// The pods of an engine.
-    pub fn pods_of(&self, name: &str, namespace: &str) -> Vec<Arc<Pod>> {
+    pub(crate) fn pods_of(&self, name: &str, namespace: &str) -> Vec<Arc<Pod>> {
         self.pods.state_filter(|pod| {
             pod.metadata.namespace.as_deref() == Some(namespace)
                 && pod.labels().get(labels::RAGENGINE).is_some_and(|engine| engine == name)

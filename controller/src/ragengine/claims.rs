@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// When each engine asked for its machine.
 #[derive(Default)]
-pub struct Claims(Mutex<HashMap<String, Asked>>);
+pub(super) struct Claims(Mutex<HashMap<String, Asked>>);
 
 struct Asked {
     last: Instant,
@@ -24,7 +24,7 @@ struct Asked {
 
 impl Claims {
     /// Says that an engine (by its uid) wants to ask now. It may, or has to wait this long.
-    pub fn ask(&self, uid: &str, now: Instant) -> Result<(), Duration> {
+    pub(super) fn ask(&self, uid: &str, now: Instant) -> Result<(), Duration> {
         let mut all = self.0.lock();
         let asked = all.entry(uid.to_owned()).or_insert(Asked { last: now, times: 0 });
         let pause = FIRST
@@ -42,7 +42,7 @@ impl Claims {
     }
 
     /// An engine has its machine, or is gone.
-    pub fn forget(&self, uid: &str) {
+    pub(super) fn forget(&self, uid: &str) {
         self.0.lock().remove(uid);
     }
 }

@@ -16,7 +16,7 @@ use crate::apply::ApplyError;
 /// # Errors
 ///
 /// The API server refuses.
-pub async fn finalize(client: &Client, engine: &RAGEngine) -> Result<(), ApplyError> {
+pub(super) async fn finalize(client: &Client, engine: &RAGEngine) -> Result<(), ApplyError> {
     if !engine
         .finalizers()
         .iter()

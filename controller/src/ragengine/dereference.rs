@@ -19,15 +19,15 @@ use kube::ResourceExt;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-pub use inputs::{Input, InputKind, InputProblem, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
-pub use workspace::{Served, WorkspaceState};
+pub(crate) use inputs::{Input, InputKind, InputProblem, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
+pub(crate) use workspace::{Served, WorkspaceState};
 
 use super::caches::{Caches, is_of};
 use crate::settings::Settings;
 
 /// What an engine refers to, as it is now.
 #[derive(Debug, Default)]
-pub struct References {
+pub(crate) struct References {
     /// Name of the engine.
     pub name: String,
     /// Secrets and ConfigMaps that its pods read.
@@ -46,7 +46,7 @@ pub struct References {
 
 /// Where the guardrails policy is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GuardrailsSource {
+pub(crate) enum GuardrailsSource {
     /// In a ConfigMap of the engine's namespace that is not ours.
     Named {
         /// Its name.
@@ -63,7 +63,7 @@ pub enum GuardrailsSource {
 
 /// A PersistentVolumeClaim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VolumeClaimState {
+pub(crate) enum VolumeClaimState {
     /// It exists, in this phase.
     Found {
         /// `Pending`, `Bound` or `Lost`.
@@ -78,7 +78,7 @@ pub enum VolumeClaimState {
 
 /// Machines that are, or could be, an engine's own.
 #[derive(Debug, Default)]
-pub struct Machines {
+pub(crate) struct Machines {
     /// NodeClaims with the engine's labels.
     pub claims: Vec<Arc<DynamicObject>>,
     /// Whether there are NodeClaims in this cluster at all.
@@ -89,7 +89,7 @@ pub struct Machines {
 
 /// What was made for an engine before.
 #[derive(Debug, Default)]
-pub struct Live {
+pub(crate) struct Live {
     /// Its Deployment.
     pub deployment: Option<Arc<Deployment>>,
     /// Its Service.
@@ -110,7 +110,7 @@ pub struct Live {
 
 /// Why something could not be looked up. The reconcile is tried again.
 #[derive(Debug, thiserror::Error)]
-pub enum DereferenceError {
+pub(crate) enum DereferenceError {
     /// A Secret or a ConfigMap cannot be read.
     #[error("cannot read {kind} {name:?}")]
     Read {
@@ -127,7 +127,7 @@ pub enum DereferenceError {
 impl References {
     /// Digests of what pods read when they start, by what it is for. What cannot be read now has the digest that the
     /// pods were started with: they go on with what they have.
-    pub fn digests(&self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn digests(&self) -> BTreeMap<&'static str, String> {
         let earlier = self.live.deployment.as_ref().and_then(|deployment| {
             let template = deployment.spec.as_ref()?.template.metadata.as_ref()?;
             template.annotations.clone()
@@ -146,7 +146,7 @@ impl References {
 }
 
 /// Name of an engine's copy of the default guardrails policy.
-pub fn copy_name(engine: &str) -> String {
+pub(crate) fn copy_name(engine: &str) -> String {
     format!("{engine}-guardrails-policy")
 }
 
@@ -155,7 +155,7 @@ pub fn copy_name(engine: &str) -> String {
 /// # Errors
 ///
 /// The API server does not answer.
-pub async fn dereference(
+pub(crate) async fn dereference(
     engine: &RAGEngine,
     caches: &Caches,
     inputs: &Inputs,

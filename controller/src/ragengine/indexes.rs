@@ -30,13 +30,13 @@ const LONGEST: usize = 4 << 20;
 type Request = (ObjectRef<Guarded>, String);
 
 /// What was told last, by the engine's uid.
-pub struct Indexes {
+pub(super) struct Indexes {
     told: Mutex<HashMap<String, IndexesStatus>>,
     requests: mpsc::Sender<Request>,
 }
 
 /// Nothing yet, and where first questions come out.
-pub fn indexes() -> (Arc<Indexes>, mpsc::Receiver<Request>) {
+pub(super) fn indexes() -> (Arc<Indexes>, mpsc::Receiver<Request>) {
     let (requests, receiver) = mpsc::channel(WAITING);
     let indexes = Indexes {
         told: Mutex::default(),
@@ -47,12 +47,12 @@ pub fn indexes() -> (Arc<Indexes>, mpsc::Receiver<Request>) {
 
 impl Indexes {
     /// What the service of the engine with this uid has told.
-    pub fn of(&self, uid: &str) -> Option<IndexesStatus> {
+    pub(super) fn of(&self, uid: &str) -> Option<IndexesStatus> {
         self.told.lock().get(uid).copied()
     }
 
     /// The engine's service answers: it is asked soon, if it was not yet.
-    pub fn ask(&self, engine: ObjectRef<Guarded>, uid: &str) {
+    pub(super) fn ask(&self, engine: ObjectRef<Guarded>, uid: &str) {
         if self.of(uid).is_none() {
             // When too many wait, the next round asks.
             let _ = self.requests.try_send((engine, uid.to_owned()));
@@ -60,7 +60,7 @@ impl Indexes {
     }
 
     /// Asks until the task ends: those that became ready now, and all that are ready every `period`.
-    pub async fn keep_current(
+    pub(super) async fn keep_current(
         self: Arc<Self>,
         caches: Arc<Caches>,
         trigger: Trigger,

@@ -14,7 +14,7 @@ use kaito_api::v1beta1::{RAGEngine, ResourceSpec};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
-pub use node_claim::{node_claim, node_claim_name};
+pub(crate) use node_claim::{node_claim, node_claim_name};
 
 use super::dereference::Machines;
 use crate::conditions::Finding;
@@ -25,7 +25,7 @@ const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 
 /// What is the case with an engine's machine, and what to do.
 #[derive(Debug, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Whether machines are there: the condition `ResourceReady`.
     pub resources: Finding,
     /// Whether the NodeClaim is: the condition `NodeClaimReady`, for engines that name a machine type.
@@ -38,7 +38,7 @@ pub struct Plan {
 
 /// What to do about an engine's machine.
 #[derive(Debug, PartialEq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Nothing.
     None,
     /// Ask for a machine.
@@ -48,7 +48,7 @@ pub enum Action {
 }
 
 /// Decides. `previous` are the nodes that the engine was given before.
-pub fn plan(engine: &RAGEngine, machines: &Machines, previous: &[String], settings: &Settings) -> Plan {
+pub(crate) fn plan(engine: &RAGEngine, machines: &Machines, previous: &[String], settings: &Settings) -> Plan {
     let Some(compute) = &engine.spec.compute else {
         return settled("NoMachineNeeded", "the engine asks for no machine");
     };

@@ -30,26 +30,26 @@ use crate::names::FIELD_MANAGER;
 use crate::settings::Settings;
 
 /// What every reconcile has at hand.
-pub struct Context {
+pub(super) struct Context {
     /// The cluster.
-    pub client: Client,
+    pub(super) client: Client,
     /// What is known of it.
-    pub caches: Arc<Caches>,
+    pub(super) caches: Arc<Caches>,
     /// Secrets and ConfigMaps.
-    pub inputs: Inputs,
+    pub(super) inputs: Inputs,
     /// How the controller was started.
-    pub settings: Settings,
+    pub(super) settings: Settings,
     /// Requests for machines.
-    pub claims: Claims,
+    pub(super) claims: Claims,
     /// Statuses and events.
-    pub publisher: Publisher,
+    pub(super) publisher: Publisher,
     /// What services have told of their indexes.
-    pub indexes: Arc<Indexes>,
+    pub(super) indexes: Arc<Indexes>,
 }
 
 /// Why a reconcile failed; it is tried again, later each time.
 #[derive(Debug, thiserror::Error)]
-pub enum ReconcileError {
+pub(super) enum ReconcileError {
     /// Something that the engine refers to cannot be read.
     #[error("cannot look up what the engine refers to")]
     Dereference(#[from] DereferenceError),
@@ -66,7 +66,7 @@ pub enum ReconcileError {
 /// # Errors
 ///
 /// The API server does not do what it was asked. What is wrong with the engine itself is in its status instead.
-pub async fn reconcile(object: &Guarded, context: &Context) -> Result<Action, ReconcileError> {
+pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Action, ReconcileError> {
     let engine = match &object.0 {
         Ok(engine) => engine,
         Err(invalid) => {

@@ -20,11 +20,11 @@ const KEPT: usize = 10;
 
 /// The revision of an engine's spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revision {
+pub(super) struct Revision {
     /// SHA-256 of the spec.
-    pub hash: String,
+    pub(super) hash: String,
     /// Its number.
-    pub number: i64,
+    pub(super) number: i64,
 }
 
 /// What to do so that the revision of a spec is there.
@@ -63,7 +63,7 @@ fn plan(hash: String, name: &str, existing: &[Arc<ControllerRevision>]) -> Plan 
 /// # Errors
 ///
 /// The API server refuses.
-pub async fn ensure(client: &Client, engine: &RAGEngine, caches: &Caches) -> Result<Revision, ApplyError> {
+pub(super) async fn ensure(client: &Client, engine: &RAGEngine, caches: &Caches) -> Result<Revision, ApplyError> {
     let (name, namespace) = (engine.name_any(), engine.namespace().unwrap_or_default());
     let hash = digest::of(&engine.spec);
     let revision_name = format!("{name}-{}", digest::short(&hash, 5));

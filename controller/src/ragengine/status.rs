@@ -7,7 +7,7 @@ mod publish;
 use k8s_openapi::api::apps::v1::Deployment;
 use kaito_api::v1beta1::{IndexesStatus, InferenceStatus, RAGEngine};
 
-pub use publish::{Publisher, Report};
+pub(crate) use publish::{Publisher, Report};
 
 use super::dereference::{InputProblem, References, Role, VolumeClaimState};
 use super::machines;
@@ -27,7 +27,7 @@ mod types {
 }
 
 /// What was found out about an engine that could be built.
-pub struct Observation<'a> {
+pub(crate) struct Observation<'a> {
     /// The engine.
     pub engine: &'a Engine,
     /// What it refers to.
@@ -42,7 +42,7 @@ pub struct Observation<'a> {
 
 impl Observation<'_> {
     /// The status that follows.
-    pub fn report(&self, resource: &RAGEngine) -> Report {
+    pub(crate) fn report(&self, resource: &RAGEngine) -> Report {
         let mut findings = Vec::new();
         if let Some(claim) = &self.machine.claim {
             findings.push((types::NODE_CLAIM, claim.clone()));
@@ -116,12 +116,12 @@ impl Observation<'_> {
 }
 
 /// The status of an engine that asks for something that cannot be built.
-pub fn invalid(problem: &InvalidEngine) -> Report {
+pub(crate) fn invalid(problem: &InvalidEngine) -> Report {
     Report::of(vec![(types::READY, Finding::fails("InvalidSpec", problem.to_string()))])
 }
 
 /// The status of an engine that cannot be decoded.
-pub fn undecodable(words: &str) -> Report {
+pub(crate) fn undecodable(words: &str) -> Report {
     let message = format!("the object cannot be read, correct it: {words}");
     Report::of(vec![(types::READY, Finding::fails("InvalidSpec", message))])
 }
@@ -179,3 +179,6 @@ fn ready<'a>(parts: impl Iterator<Item = &'a Finding>) -> Finding {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

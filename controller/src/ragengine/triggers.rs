@@ -23,14 +23,14 @@ type Concerned = Vec<ObjectRef<Guarded>>;
 
 /// Tells the controller which engines to look at.
 #[derive(Clone)]
-pub struct Trigger {
+pub(super) struct Trigger {
     open: Arc<AtomicBool>,
     queue: mpsc::Sender<ObjectRef<Guarded>>,
     waiting: Workqueue,
 }
 
 /// A trigger, closed at first, and what comes out of it.
-pub fn trigger(waiting: Workqueue) -> (Trigger, impl Stream<Item = ObjectRef<Guarded>> + Send) {
+pub(super) fn trigger(waiting: Workqueue) -> (Trigger, impl Stream<Item = ObjectRef<Guarded>> + Send) {
     let (queue, receiver) = mpsc::channel(WAITING);
     let trigger = Trigger {
         open: Arc::default(),
@@ -46,12 +46,12 @@ pub fn trigger(waiting: Workqueue) -> (Trigger, impl Stream<Item = ObjectRef<Gua
 
 impl Trigger {
     /// From now on changes are passed on. Until then every engine is going to be looked at anyway.
-    pub fn open(&self) {
+    pub(super) fn open(&self) {
         self.open.store(true, Ordering::Release);
     }
 
     /// Passes on which engines a change concerns.
-    pub async fn send(&self, concerned: impl FnOnce() -> Concerned) {
+    pub(super) async fn send(&self, concerned: impl FnOnce() -> Concerned) {
         if !self.open.load(Ordering::Acquire) {
             return;
         }

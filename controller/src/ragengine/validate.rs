@@ -19,7 +19,7 @@ const DEFAULT_MOUNT_PATH: &str = "/mnt/data";
 
 /// Why an engine cannot be built. Each is the user's to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidEngine {
+pub(crate) enum InvalidEngine {
     /// The API server would not let a Service of this name in.
     #[error(
         "the name {0:?} cannot be a Service's: make a new engine whose name has at most 63 lower-case letters, digits \
@@ -42,7 +42,7 @@ pub enum InvalidEngine {
 
 /// An engine that can be built.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// Its name, which is also that of its Deployment and Service.
     pub name: String,
     /// Its namespace.
@@ -83,7 +83,7 @@ pub struct Engine {
 
 /// What turns text into vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Embedding {
+pub(crate) enum Embedding {
     /// A model in the pod.
     Local {
         /// Its id; the service's default when `None`.
@@ -102,7 +102,7 @@ pub enum Embedding {
 
 /// Where indexes are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Storage {
+pub(crate) struct Storage {
     /// PersistentVolumeClaim; a volume that ends with the pod when `None`.
     pub volume_claim: Option<String>,
     /// Where the volume is mounted, without a slash at the end.
@@ -113,7 +113,7 @@ pub struct Storage {
 
 /// An external vector database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VectorDatabase {
+pub(crate) struct VectorDatabase {
     /// Its kind.
     pub engine: String,
     /// Where it listens.
@@ -124,12 +124,12 @@ pub struct VectorDatabase {
 
 impl Storage {
     /// Whether indexes outlive the pod.
-    pub fn is_persistent(&self) -> bool {
+    pub(crate) fn is_persistent(&self) -> bool {
         self.volume_claim.is_some() || self.is_external()
     }
 
     /// Whether indexes are outside of the pod.
-    pub fn is_external(&self) -> bool {
+    pub(crate) fn is_external(&self) -> bool {
         self.database
             .as_ref()
             .is_some_and(|database| database.engine != "faiss")
@@ -138,7 +138,7 @@ impl Storage {
 
 /// The language model that answers chats.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LanguageModel {
+pub(crate) struct LanguageModel {
     /// Where it is asked.
     pub url: String,
     /// Secret with its key.
@@ -149,7 +149,7 @@ pub struct LanguageModel {
 
 /// Whether answers are scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Guardrails {
+pub(crate) enum Guardrails {
     /// The engine does not say.
     Unsaid,
     /// They are not.
@@ -165,7 +165,7 @@ pub enum Guardrails {
 
 /// Defaults of retrieval; what is `None` is left to the service.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Retrieval {
+pub(crate) struct Retrieval {
     /// How two rankings become one.
     pub fusion: Option<Fusion>,
     /// Weight of vector search.
@@ -178,7 +178,7 @@ pub struct Retrieval {
 
 /// Labels and annotations that the user wants on pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodMetadata {
+pub(crate) struct PodMetadata {
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Annotations.
@@ -187,7 +187,7 @@ pub struct PodMetadata {
 
 /// Where pods run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scheduling {
+pub(crate) struct Scheduling {
     /// Labels that a node must have, from `compute.labelSelector`.
     pub node_labels: BTreeMap<String, String>,
     /// Whether the taints of GPU machines are tolerated.
@@ -205,7 +205,7 @@ pub struct Scheduling {
 }
 
 /// Labels that a node must have: `matchLabels`, and `matchExpressions` of one value, without those that are ours.
-pub fn node_labels(compute: &ResourceSpec) -> BTreeMap<String, String> {
+pub(crate) fn node_labels(compute: &ResourceSpec) -> BTreeMap<String, String> {
     let selector = &compute.label_selector;
     let expressions = selector.match_expressions.iter().flatten().filter_map(|expression| {
         let [value] = expression.values.as_deref()? else {
@@ -224,7 +224,7 @@ pub fn node_labels(compute: &ResourceSpec) -> BTreeMap<String, String> {
 /// # Errors
 ///
 /// It asks for something that cannot be built.
-pub fn validate(
+pub(crate) fn validate(
     engine: &RAGEngine,
     references: &References,
     revision: i64,
@@ -281,7 +281,7 @@ pub fn validate(
 }
 
 /// What everything that is made for an engine refers to.
-pub fn owner_reference(engine: &RAGEngine) -> OwnerReference {
+pub(crate) fn owner_reference(engine: &RAGEngine) -> OwnerReference {
     OwnerReference {
         api_version: RAGEngine::api_version(&()).into_owned(),
         kind: RAGEngine::kind(&()).into_owned(),
@@ -440,7 +440,7 @@ fn resources(spec: &RAGEngineSpec, embedding: &Embedding, settings: &Settings) -
 }
 
 /// GPUs of the machine type that the engine names, if it has some.
-pub fn requested_gpus(spec: &RAGEngineSpec, settings: &Settings) -> Option<u32> {
+pub(crate) fn requested_gpus(spec: &RAGEngineSpec, settings: &Settings) -> Option<u32> {
     let instance_type = spec.compute.as_ref().and_then(ResourceSpec::instance_type)?;
     settings.gpus_of(instance_type)
 }

@@ -12,7 +12,7 @@ use crate::ragengine::dereference::REMOTE_EMBEDDING_SECRET;
 use crate::ragengine::validate::{Embedding, Engine, Guardrails, LanguageModel, Retrieval, Storage};
 
 /// The variables, in an order that does not change.
-pub fn environment(engine: &Engine) -> Vec<EnvVar> {
+pub(crate) fn environment(engine: &Engine) -> Vec<EnvVar> {
     let mut all = vec![
         plain("RAG_LISTEN_ADDRESS", format!("0.0.0.0:{PORT}")),
         plain("RAG_LOG_FORMAT", "json"),

@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::runtime::watcher::Config;
@@ -77,21 +76,6 @@ impl Watchers {
         let passing = self.passing(concerns);
         self.tasks.spawn(async move {
             watch::objects(api, selector, &mut writer, &(), slim, &passing).await;
-        });
-    }
-
-    pub(super) fn metadata<K>(
-        &mut self,
-        api: Api<K>,
-        selector: Config,
-        mut writer: Writer<PartialObjectMeta<K>>,
-        concerns: Concerns<PartialObjectMeta<K>>,
-    ) where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    {
-        let passing = self.passing(concerns);
-        self.tasks.spawn(async move {
-            watch::metadata(api, selector, &mut writer, &passing).await;
         });
     }
 

@@ -15,13 +15,13 @@ use crate::names::INPUT_PREFIX;
 use crate::ragengine::caches::Caches;
 
 /// Key of the Secret that `embedding.remote.accessSecret` names.
-pub const REMOTE_EMBEDDING_SECRET: &str = "REMOTE_EMBEDDING_ACCESS_SECRET";
+pub(crate) const REMOTE_EMBEDDING_SECRET: &str = "REMOTE_EMBEDDING_ACCESS_SECRET";
 /// Versions of Secrets and ConfigMaps that are remembered. Only those that engines name are read.
 const REMEMBERED: u64 = 4096;
 
 /// What an input is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Key of the language model.
     LanguageModel,
     /// Key of the remote embedding model.
@@ -38,7 +38,7 @@ pub enum Role {
 
 impl Role {
     /// Name of it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::LanguageModel => "language-model",
             Self::RemoteEmbedding => "remote-embedding",
@@ -50,14 +50,14 @@ impl Role {
     }
 
     /// The annotation on pods with the digest of this input.
-    pub fn annotation(self) -> String {
+    pub(crate) fn annotation(self) -> String {
         format!("{INPUT_PREFIX}{}", self.as_str())
     }
 }
 
 /// Secret or ConfigMap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputKind {
+pub(crate) enum InputKind {
     /// A Secret.
     Secret,
     /// A ConfigMap.
@@ -66,7 +66,7 @@ pub enum InputKind {
 
 impl InputKind {
     /// Name of the kind.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "Secret",
             Self::ConfigMap => "ConfigMap",
@@ -76,7 +76,7 @@ impl InputKind {
 
 /// One Secret or ConfigMap that pods read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
+pub(crate) struct Input {
     /// What it is for.
     pub role: Role,
     /// What it is.
@@ -90,7 +90,7 @@ pub struct Input {
 
 /// Why an input cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputProblem {
+pub(crate) enum InputProblem {
     /// There is no such object.
     Missing,
     /// The object has no such key.
@@ -99,12 +99,12 @@ pub enum InputProblem {
 
 impl Input {
     /// Digest of what is read, if it can be.
-    pub fn digest(&self) -> Option<&str> {
+    pub(crate) fn digest(&self) -> Option<&str> {
         self.state.as_deref().ok()
     }
 
     /// Why it cannot be read.
-    pub fn problem(&self) -> Option<InputProblem> {
+    pub(crate) fn problem(&self) -> Option<InputProblem> {
         self.state.as_ref().err().copied()
     }
 
@@ -122,7 +122,7 @@ impl Input {
 }
 
 /// Reads inputs, each version of an object once.
-pub struct Inputs {
+pub(crate) struct Inputs {
     client: Client,
     caches: Arc<Caches>,
     digests: Cache<(String, String, String, &'static str), Result<String, InputProblem>>,
@@ -131,7 +131,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// A reader beside the caches that say which versions there are.
-    pub fn new(client: Client, caches: Arc<Caches>) -> Self {
+    pub(crate) fn new(client: Client, caches: Arc<Caches>) -> Self {
         Self {
             client,
             caches,
@@ -248,7 +248,7 @@ impl Inputs {
 }
 
 /// The Secrets that an engine names: what for, name, key. An empty key stands for all of them.
-pub fn secrets(engine: &RAGEngine) -> Vec<(Role, String, &'static str)> {
+pub(crate) fn secrets(engine: &RAGEngine) -> Vec<(Role, String, &'static str)> {
     let spec = &engine.spec;
     let model = spec
         .inference_service

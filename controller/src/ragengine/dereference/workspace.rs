@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// The Workspace that an engine names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkspaceState {
+pub(crate) enum WorkspaceState {
     /// It does not exist.
     Missing {
         /// Where it will be asked when it does, unless it may turn out not to allow that.
@@ -32,7 +32,7 @@ pub enum WorkspaceState {
 
 /// A Workspace that serves a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served {
+pub(crate) struct Served {
     /// Where it is asked.
     pub url: String,
     /// Name of the model, if it is known.

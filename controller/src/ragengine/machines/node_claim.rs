@@ -17,7 +17,7 @@ const DISK: &str = "200Gi";
 
 /// Name of an engine's NodeClaim. It follows from the engine, so that the same claim cannot be made twice; another
 /// engine of the same name has another one.
-pub fn node_claim_name(engine: &RAGEngine) -> String {
+pub(crate) fn node_claim_name(engine: &RAGEngine) -> String {
     let identity = [
         engine.namespace().unwrap_or_default(),
         engine.name_any(),
@@ -27,7 +27,7 @@ pub fn node_claim_name(engine: &RAGEngine) -> String {
 }
 
 /// The NodeClaim of an engine.
-pub fn node_claim(
+pub(crate) fn node_claim(
     engine: &RAGEngine,
     compute: &ResourceSpec,
     instance_type: &str,

@@ -28,7 +28,7 @@ const LONGEST_NOTE: usize = 250;
 
 /// What there is to say of an engine.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
+pub(crate) struct Report {
     /// What holds and what does not, by type.
     pub findings: Vec<(&'static str, Finding)>,
     /// The nodes that it was given.
@@ -50,7 +50,7 @@ impl Report {
     }
 
     /// What is found of one type.
-    pub fn finding(&self, type_: &str) -> Option<&Finding> {
+    pub(crate) fn finding(&self, type_: &str) -> Option<&Finding> {
         self.findings
             .iter()
             .find(|(found, _)| *found == type_)
@@ -83,7 +83,7 @@ struct Written {
 }
 
 /// Writes statuses and events.
-pub struct Publisher {
+pub(crate) struct Publisher {
     client: Client,
     recorder: Recorder,
     /// The last status that was written of each engine, and the version of the object that it made. The cache may be
@@ -93,7 +93,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// A publisher under the controller's name.
-    pub fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         let reporter = Reporter {
             controller: FIELD_MANAGER.to_owned(),
             instance: std::env::var("HOSTNAME").ok(),
@@ -106,7 +106,7 @@ impl Publisher {
     }
 
     /// The status of an engine as it is, whether or not the cache knows it yet.
-    pub fn current(&self, metadata: &ObjectMeta, cached: Option<&RAGEngineStatus>) -> RAGEngineStatus {
+    pub(crate) fn current(&self, metadata: &ObjectMeta, cached: Option<&RAGEngineStatus>) -> RAGEngineStatus {
         let written = self.written.lock();
         match written.get(&key(metadata)) {
             Some(last) if last.uid == metadata.uid && version(metadata) < last.version => last.status.clone(),
@@ -119,7 +119,7 @@ impl Publisher {
     /// # Errors
     ///
     /// The API server refuses the status. That the engine is gone is no error, and neither is a lost event.
-    pub async fn publish(
+    pub(crate) async fn publish(
         &self,
         metadata: &ObjectMeta,
         cached: Option<&RAGEngineStatus>,
@@ -156,12 +156,12 @@ impl Publisher {
     }
 
     /// Forgets an engine that is gone.
-    pub fn forget(&self, namespace: &str, name: &str) {
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
         self.written.lock().remove(&format!("{namespace}/{name}"));
     }
 
     /// Publishes one warning.
-    pub async fn warn(&self, metadata: &ObjectMeta, reason: &str, message: String) {
+    pub(crate) async fn warn(&self, metadata: &ObjectMeta, reason: &str, message: String) {
         self.event(metadata, EventType::Warning, reason, message).await;
     }
 
