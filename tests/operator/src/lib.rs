@@ -4,3 +4,5 @@
 //! service they start its binary.
 
 pub mod cluster;
+#[path = "../../src/installed.rs"]
+pub mod installed;

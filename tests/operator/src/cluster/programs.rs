@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::{Cluster, User};
 use crate::installed::installed;
 
-const GO_MOD: &str = include_str!("../../cluster/go/go.mod");
+const GO_MOD: &str = include_str!("../../../cluster/go/go.mod");
 
 static SKIPPED: Once = Once::new();
 
