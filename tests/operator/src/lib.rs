@@ -6,3 +6,4 @@
 pub mod cluster;
 #[path = "../../src/installed.rs"]
 pub mod installed;
+pub mod operator;

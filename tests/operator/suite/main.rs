@@ -1,4 +1,6 @@
 //! The operator, on a real control plane.
 #![expect(clippy::indexing_slicing, reason = "a missing member of an answer is a failed test")]
 
+mod charts;
 mod cluster;
+mod operator;
