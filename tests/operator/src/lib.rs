@@ -4,6 +4,7 @@
 //! service they start its binary.
 
 pub mod cluster;
+pub mod dev_cluster;
 #[path = "../../src/installed.rs"]
 pub mod installed;
 pub mod operator;
