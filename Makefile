@@ -8,7 +8,7 @@ BIN := $(CARGO_TARGET_DIR)/release
 # Always the whole workspace in one profile: a build of one crate alone has other features, and C++ to build again.
 WHOLE := --release --workspace --locked
 
-.PHONY: help setup build run smoke test test-cluster test-llm lint fmt bench eval docs
+.PHONY: help setup build run smoke test test-cluster dev-cluster test-llm lint fmt bench eval docs
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ test: build ## Runs all tests; installs the SDKs that they use, and builds a Kub
 test-cluster: build ## Runs the tests on a Kubernetes control plane
 	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
 	REQUIRE_CLUSTER=1 $(CARGO) test $(WHOLE) --test operator
+
+dev-cluster: build ## Runs the operator on a Kubernetes control plane of its own, until Ctrl-C
+	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
+	@$(BIN)/dev-cluster
 
 test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
 	@.setup/setup.sh llm

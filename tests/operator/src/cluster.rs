@@ -20,10 +20,12 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 pub use api::{Answer, Api};
+pub use programs::find_or_skip as programs_or_skip;
 pub use requests::Request;
 pub use user::User;
 
 pub(crate) use api::http;
+pub(crate) use process::log_end;
 pub(crate) use user::{Credentials, kubeconfig, service_account_token};
 
 use authority::{Authority, Identity};
@@ -195,6 +197,11 @@ impl Cluster {
     /// Base URL of the API server.
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    /// The loopback address of the API server, which other clusters do not have.
+    pub fn host(&self) -> IpAddr {
+        self.address.ip()
     }
 
     /// Where the cluster keeps its files, the logs `<part>.log` among them. Deleted with the cluster.

@@ -31,9 +31,11 @@
 //! ```
 
 pub mod cluster;
+pub mod dev_cluster;
 pub mod fault_proxy;
 mod forward;
 #[path = "../../src/installed.rs"]
 pub mod installed;
 pub mod kubelet;
+pub mod operator;
 pub mod service_proxy;

@@ -78,8 +78,8 @@ const FACTS: PresetFacts = PresetFacts {
 async fn install(cluster: &Cluster) -> Result<Api> {
     cluster
         .install_crds(&[
-            chart("ragengine/crds/kaito.sh_ragengines.yaml"),
-            chart("workspace/crds/kaito.sh_workspaces.yaml"),
+            chart("ragengine/files/crds/kaito.sh_ragengines.yaml"),
+            chart("workspace/files/crds/kaito.sh_workspaces.yaml"),
         ])
         .await?;
     let admin = cluster.admin()?;

@@ -95,9 +95,16 @@ impl Api {
     /// # Errors
     /// When there is no answer, or it is a refusal.
     pub async fn create(&self, collection: &str, object: &Value) -> Result<Value> {
+        self.try_create(collection, object).await?.object()
+    }
+
+    /// Creates an object in a collection, or tries to.
+    ///
+    /// # Errors
+    /// When there is no answer. A refusal is an answer.
+    pub async fn try_create(&self, collection: &str, object: &Value) -> Result<Answer> {
         self.send(Method::POST, collection, Some(("application/json", object)))
-            .await?
-            .object()
+            .await
     }
 
     /// Puts an object in the place of one that exists.

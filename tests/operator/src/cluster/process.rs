@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -34,7 +35,9 @@ impl Part {
         command
             .current_dir(directory)
             .env("HOME", directory)
-            .env("EXIT_WHEN_STDIN_CLOSES", "1");
+            .env("EXIT_WHEN_STDIN_CLOSES", "1")
+            // Ctrl-C is for the program that started it, which stops what uses it first.
+            .process_group(0);
         Self {
             name,
             command,
@@ -98,7 +101,8 @@ pub(super) fn log_ends(directory: &Path) -> String {
     logs.map(|path| log_end(&path)).collect()
 }
 
-fn log_end(path: &Path) -> String {
+/// The last lines of a log, each with the name of its file.
+pub(crate) fn log_end(path: &Path) -> String {
     let log = std::fs::read(path).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = log.lines().collect();

@@ -24,8 +24,12 @@ pub(super) fn find() -> Result<PathBuf> {
     installed(&format!("kubernetes/{version}"), ".setup/setup.sh cluster")
 }
 
-/// The directory, or `None` and one line on the standard error, past the capture of tests, when it is missing.
-pub(super) fn find_or_skip() -> Result<Option<PathBuf>> {
+/// The directory of etcd, kube-apiserver, kubectl, helm and so on, or `None` and one line on the standard error, past the
+/// capture of tests, when it is missing.
+///
+/// # Errors
+/// When it is missing and REQUIRE_CLUSTER is set.
+pub fn find_or_skip() -> Result<Option<PathBuf>> {
     match find() {
         Ok(programs) => Ok(Some(programs)),
         Err(error) if std::env::var_os("REQUIRE_CLUSTER").is_some() => Err(error),
