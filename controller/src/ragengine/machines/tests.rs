@@ -101,7 +101,10 @@ fn nodes_that_are_leaving_or_not_ready_or_of_another_type_do_not_count() {
 #[test]
 fn a_node_without_its_gpus_is_marked_and_waited_for() {
     let bare = node("gpu", |node| {
-        node["metadata"]["labels"]["accelerator"] = Value::Null;
+        node["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .remove("accelerator");
         node["status"]["capacity"] = json!({});
     });
     let first = plan(&gpu_engine(), &with(vec![bare], vec![]), &[], &settings());
