@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kaito_embeddings::EmbedError;
+use rag_core::error_chain;
 use rag_store::StoreError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -198,7 +199,7 @@ impl From<StoreError> for Problem {
             StoreError::ResolvePath { .. } | StoreError::ReadSnapshot { .. } => Self::bad_request(sentence(&error)),
             StoreError::FindSnapshot(path) => Self::new(StatusCode::NOT_FOUND, format!("Path does not exist: {path}")),
             StoreError::MatchDimension { .. } | StoreError::Run(_) => {
-                tracing::error!(%error, cause = ?error_source(&error), "the store failed");
+                tracing::error!(error = error_chain(&error), "the store failed");
                 Self::internal()
             }
         }
@@ -337,16 +338,6 @@ pub(super) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or("no message");
     tracing::error!(panic.message = message, "a handler panicked");
     Problem::internal().into_response()
-}
-
-fn error_source(error: &StoreError) -> Option<String> {
-    let mut texts = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        texts.push(cause.to_string());
-        source = cause.source();
-    }
-    (!texts.is_empty()).then(|| texts.join(": "))
 }
 
 /// An error message as a sentence for people.
