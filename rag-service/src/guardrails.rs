@@ -14,7 +14,7 @@ use rag_core::error_chain;
 use rag_guardrails::openai::GuardReport;
 use rag_guardrails::{LoadedPolicy, Outcome, Policy, PolicyError};
 
-pub use self::reload::Watch;
+pub(crate) use self::reload::watch;
 use crate::config::GuardrailsConfig;
 use crate::metrics::{ActivePolicy, FinalAction, Metrics, PolicyStatus, ReloadResult};
 

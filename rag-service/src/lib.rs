@@ -8,6 +8,7 @@ pub mod engine;
 pub mod guardrails;
 pub mod http;
 pub mod llm;
+mod directory_watch;
 mod metrics;
 mod serve;
 mod telemetry;

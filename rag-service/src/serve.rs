@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, EmbeddingConfig, EmbeddingSource, ModelConfig, RetrievalConfig, StorageConfig};
 use crate::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
-use crate::guardrails::{Guardrails, Watch};
+use crate::guardrails::{self, Guardrails};
 use crate::http::{AppState, AppStateParts, Readiness, Services, router, without_delay};
 use crate::llm::{OpenAiModel, Tokenizers};
 use crate::metrics::{EmbeddingMode, Metrics};
@@ -59,7 +59,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let _watch = config
         .guardrails
         .output_guardrails_hot_reload_enabled
-        .then(|| Watch::start(&guardrails));
+        .then(|| guardrails::watch(&guardrails));
     let readiness = Readiness::default();
     let parts = AppStateParts {
         metrics: Arc::clone(&metrics),
