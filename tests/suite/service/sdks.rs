@@ -8,7 +8,7 @@ use kaito_tests::installed::installed;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Running, texts};
+use super::{Running, succeed, texts};
 
 /// What the scripts expect of a model.
 fn answer(body: &Value) -> Reply {
@@ -54,21 +54,8 @@ fn script(program: impl AsRef<std::ffi::OsStr>, name: &str, running: &Running) -
     let mut command = Command::new(program);
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/service").join(name))
-        .arg(format!("{}/v1", running.client().base()))
-        .kill_on_drop(true);
+        .arg(format!("{}/v1", running.client().base()));
     command
-}
-
-async fn succeed(mut command: Command) -> Result<()> {
-    let output = command.output().await?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    Ok(())
 }
 
 /// What the backend must have seen after a script that called tools with and without an index.
