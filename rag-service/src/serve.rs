@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::authentication::Authentication;
 use crate::config::{Config, EmbeddingConfig, EmbeddingSource, ModelConfig, RetrievalConfig, StorageConfig};
 use crate::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
 use crate::guardrails::{self, Guardrails};
@@ -49,12 +50,17 @@ pub fn main(config: Config) -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let listener = bind(config.server.listen_address).await?;
     let mode = match config.embedding.source() {
         EmbeddingSource::Local => EmbeddingMode::local,
         EmbeddingSource::Remote => EmbeddingMode::remote,
     };
     let metrics = Arc::new(Metrics::new(mode));
+    let (authentication, _key_watch) = Authentication::start(&config.authentication, &metrics)?.unzip();
+    let address = config.server.listen_address;
+    if authentication.is_none() && !address.ip().is_loopback() {
+        tracing::warn!("no API keys are configured (RAG_API_KEYS_DIR): whoever reaches {address} may do everything");
+    }
+    let listener = bind(address).await?;
     let guardrails = Arc::new(Guardrails::load(&config.guardrails, Arc::clone(&metrics)));
     let _watch = config
         .guardrails
@@ -67,6 +73,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         max_top_k: config.retrieval.max_top_k,
         max_concurrent_chats: config.model.max_concurrent_chats,
         guardrails,
+        authentication,
     };
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
     let served = tokio::spawn(serve(

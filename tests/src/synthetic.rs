@@ -116,6 +116,7 @@ impl SyntheticService {
                 max_top_k: config.retrieval.max_top_k,
                 max_concurrent_chats: config.model.max_concurrent_chats,
                 guardrails,
+                authentication: None,
             },
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,5 +1,6 @@
 //! Behaviour of the running service, one subject a module.
 
+mod authentication;
 mod chat;
 mod documents;
 mod durability;

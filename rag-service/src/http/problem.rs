@@ -97,6 +97,22 @@ impl Problem {
         )
     }
 
+    /// The request has no API key, or not in the way that is understood.
+    pub(super) fn no_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "An API key is needed. Send it in the header 'Authorization: Bearer <key>'.",
+        )
+    }
+
+    /// The request's API key is nobody's.
+    pub(super) fn unknown_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "The API key in the header 'Authorization: Bearer <key>' is not known to this service.",
+        )
+    }
+
     /// Scanning an answer failed; it does not leave unscanned.
     pub(super) fn guardrails_failed() -> Self {
         Self::new(
@@ -124,8 +140,9 @@ impl Problem {
         } else {
             "invalid_request_error"
         };
+        let code = (self.status == StatusCode::UNAUTHORIZED).then_some("invalid_api_key");
         self.error
-            .get_or_insert_with(|| Box::new(json!({"message": message, "type": kind, "param": null, "code": null})));
+            .get_or_insert_with(|| Box::new(json!({"message": message, "type": kind, "param": null, "code": code})));
         self
     }
 

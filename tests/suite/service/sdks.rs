@@ -10,6 +10,9 @@ use tokio::process::Command;
 
 use super::{Running, succeed, texts};
 
+/// What the SDKs send as `api_key`.
+const KEY: &str = "a-key-for-sdks-only";
+
 /// What the scripts expect of a model.
 fn answer(body: &Value) -> Reply {
     let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -39,6 +42,7 @@ async fn service_with_facts() -> Result<(Backend, Running)> {
         ("LLM_INFERENCE_URL", &backend.chat_url()),
         ("LLM_ACCESS_SECRET", "s3cret"),
         ("RAG_LLM_RETRIES", "0"),
+        ("RAG_API_KEY", KEY),
     ])
     .await?;
     let facts = [
@@ -54,7 +58,8 @@ fn script(program: impl AsRef<std::ffi::OsStr>, name: &str, running: &Running) -
     let mut command = Command::new(program);
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/service").join(name))
-        .arg(format!("{}/v1", running.client().base()));
+        .arg(format!("{}/v1", running.client().base()))
+        .arg(KEY);
     command
 }
 
