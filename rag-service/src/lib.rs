@@ -16,4 +16,4 @@ mod telemetry;
 
 pub use config::Config;
 pub use metrics::{EmbeddingMode, Metrics};
-pub use serve::main;
+pub use serve::{main, prepare_chat};

@@ -108,8 +108,12 @@ async fn start_services(config: Config, metrics: Arc<Metrics>) -> anyhow::Result
 }
 
 /// The chat engine but for what it looks passages up with; `None` without a model. Mistakes in its options are found
-/// before anything slow is started.
-fn prepare_chat(
+/// before anything slow is started. `default_threshold` is how far a passage may be from the question, as a squared
+/// distance, when the configuration does not say.
+///
+/// # Errors
+/// When the model's URL, its key, its tokenizer or the threshold cannot be used.
+pub fn prepare_chat(
     config: &Config,
     default_threshold: Option<f64>,
 ) -> anyhow::Result<Option<impl FnOnce(Arc<Engine>) -> ChatEngineParts + use<>>> {
