@@ -34,6 +34,13 @@ pub struct Authentication {
     metrics: Arc<Metrics>,
 }
 
+/// Keys in use, and what follows their changes until it is dropped.
+pub(crate) struct WatchedKeys {
+    pub(crate) authentication: Arc<Authentication>,
+    /// `None` when there is no directory, or it cannot be watched.
+    _watch: Option<DirectoryWatch>,
+}
+
 /// API keys are wanted and cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadKeys {
@@ -77,15 +84,15 @@ pub enum LoadKeys {
 }
 
 impl Authentication {
-    /// Reads the keys, and follows their changes for as long as the watch lives. Nothing of both when no keys are
-    /// configured: then everybody may do everything.
+    /// Reads the keys and begins to follow their changes. `None` when no keys are configured: then everybody may do
+    /// everything.
     ///
     /// # Errors
     /// When keys are configured and not every one of them can be used, or there is none.
     pub(crate) fn start(
         config: &AuthenticationConfig,
         metrics: &Arc<Metrics>,
-    ) -> Result<Option<(Arc<Self>, Option<DirectoryWatch>)>, LoadKeys> {
+    ) -> Result<Option<WatchedKeys>, LoadKeys> {
         let own = config.api_key.as_ref().map(|key| key.expose_secret().as_bytes());
         let own = own.map(KeyDigest::of_valid).transpose().map_err(LoadKeys::UseKey)?;
         let directory = config.api_keys_dir.clone();
@@ -109,8 +116,10 @@ impl Authentication {
         tracing::info!(callers = keys.len(), "requests need an API key");
         authentication.in_use.store(Arc::new(keys));
         let authentication = Arc::new(authentication);
-        let watch = changes.and_then(|changes| authentication.follow(changes));
-        Ok(Some((authentication, watch)))
+        Ok(Some(WatchedKeys {
+            _watch: changes.and_then(|changes| authentication.follow(changes)),
+            authentication,
+        }))
     }
 
     /// Whose key this is, if it is anybody's. Takes as long whatever of it is right.

@@ -55,7 +55,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         EmbeddingSource::Remote => EmbeddingMode::remote,
     };
     let metrics = Arc::new(Metrics::new(mode));
-    let (authentication, _key_watch) = Authentication::start(&config.authentication, &metrics)?.unzip();
+    let keys = Authentication::start(&config.authentication, &metrics)?;
+    let authentication = keys.as_ref().map(|keys| Arc::clone(&keys.authentication));
     let address = config.server.listen_address;
     if authentication.is_none() && !address.ip().is_loopback() {
         tracing::warn!("no API keys are configured (RAG_API_KEYS_DIR): whoever reaches {address} may do everything");

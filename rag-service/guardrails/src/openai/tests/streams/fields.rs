@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BLOCK_PLUM, REDACT_PLUM, content, delta, finish, guarded, refusal, text};
+use super::{BLOCK_PLUM, Outcome, REDACT_PLUM, content, delta, finish, guarded, refusal, text};
 
 #[test]
 fn every_growing_text_is_followed_on_its_own() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{REDACT_PLUM, content, delta, finish, guarded, policy, refusal};
+use super::{Outcome, REDACT_PLUM, content, delta, finish, guarded, policy, refusal};
 use crate::openai::StreamGuard;
 
 #[test]
