@@ -2,6 +2,7 @@
 //!
 //! Names that KAITO's service or controller use are kept; ours start with `RAG_`.
 
+mod authentication;
 mod embedding;
 mod guardrails;
 mod limits;
@@ -13,6 +14,7 @@ mod storage;
 
 use clap::Parser;
 
+pub use authentication::AuthenticationConfig;
 pub use embedding::{EmbeddingConfig, EmbeddingSource};
 pub use guardrails::GuardrailsConfig;
 pub use limits::LimitsConfig;
@@ -31,6 +33,9 @@ pub struct Config {
     /// Where and how to serve.
     #[command(flatten)]
     pub server: ServerConfig,
+    /// Who may use the service.
+    #[command(flatten)]
+    pub authentication: AuthenticationConfig,
     /// How texts become vectors.
     #[command(flatten)]
     pub embedding: EmbeddingConfig,

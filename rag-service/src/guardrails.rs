@@ -10,10 +10,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kaito_presets::DEFAULT_GUARDRAILS_POLICY;
 use parking_lot::Mutex;
+use rag_core::error_chain;
 use rag_guardrails::openai::GuardReport;
 use rag_guardrails::{LoadedPolicy, Outcome, Policy, PolicyError};
 
-pub use self::reload::Watch;
+pub(crate) use self::reload::watch;
 use crate::config::GuardrailsConfig;
 use crate::metrics::{ActivePolicy, FinalAction, Metrics, PolicyStatus, ReloadResult};
 
@@ -112,7 +113,7 @@ impl Guardrails {
                 }
             }
             Err(error) => {
-                let reason = chain(&error);
+                let reason = error_chain(&error);
                 tracing::error!(
                     reason,
                     "output_guardrails_policy_load_failed: chats are refused until the policy can be read"
@@ -206,7 +207,7 @@ impl Guardrails {
                 tracing::info!("output_guardrails_reload_succeeded");
             }
             Err(error) => {
-                let reason = chain(&error);
+                let reason = error_chain(&error);
                 tracing::error!(
                     reason,
                     fallback_action = "keep_current",
@@ -279,16 +280,4 @@ impl Guardrails {
             scanner_count: policy.map_or(0, |policy| policy.scanner_count()),
         });
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,5 +1,6 @@
 //! The HTTP face: routes, wire types, status codes. KAITO's on the wire, see `COMPATIBILITY.md`.
 
+mod authentication;
 mod chat;
 mod documents;
 mod index_path;
@@ -39,7 +40,8 @@ pub fn without_delay(listener: TcpListener) -> impl Listener<Addr = SocketAddr> 
     })
 }
 
-/// All routes over one state.
+/// All routes over one state. All but those for probes and scrapers need a key, if there are keys, and so does asking
+/// which routes there are.
 pub fn router(state: AppState) -> Router {
     let counted = |operation: Operation| from_fn_with_state((state.clone(), operation), middleware::count_operation);
     let indexed = Router::new()
@@ -80,17 +82,19 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/models", get(chat::models.layer(counted(Operation::ListModels))))
         .route_layer(DefaultBodyLimit::max(state.limits.max_chat_body_bytes))
         .route_layer(from_fn_with_state(state.clone(), middleware::admit_chat));
-    Router::new()
-        .merge(
-            indexed
-                .merge(chats)
-                .route_layer(from_fn_with_state(state.clone(), middleware::count_request)),
-        )
+    let guarded = indexed
+        .merge(chats)
+        .route_layer(from_fn_with_state(state.clone(), middleware::count_request))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), authentication::authenticate));
+    let open = Router::new()
         .route("/health", get(monitoring::health))
         .route("/ready", get(monitoring::ready))
         .route("/metrics", get(monitoring::metrics))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
+        .method_not_allowed_fallback(problem::method_not_allowed);
+    guarded
+        .merge(open)
         .layer(DefaultBodyLimit::max(state.limits.max_body_bytes))
         .layer(CatchPanicLayer::custom(problem::from_panic))
         .layer(from_fn(middleware::log_request))

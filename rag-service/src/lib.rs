@@ -3,7 +3,9 @@
 //! `engine` is the service without HTTP, `http` the only place that knows status codes, `config` the only one that
 //! reads the environment, `serve` what ties them to a process.
 
+pub mod authentication;
 pub mod config;
+mod directory_watch;
 pub mod engine;
 pub mod guardrails;
 pub mod http;
@@ -14,4 +16,4 @@ mod telemetry;
 
 pub use config::Config;
 pub use metrics::{EmbeddingMode, Metrics};
-pub use serve::main;
+pub use serve::{main, prepare_chat};

@@ -1,5 +1,6 @@
 //! Counters and histograms under KAITO's names, so that its dashboards go on working.
 
+mod authentication;
 mod chat;
 mod guardrails;
 mod registry;
@@ -11,10 +12,12 @@ use prometheus_client::encoding::EncodeLabelValue;
 use rag_core::retrieval::{HitSource, RetrievalMode};
 use rag_store::{Candidates, RebuildCause, StoreObserver};
 
+use self::authentication::AuthenticationMetrics;
+pub(crate) use self::authentication::Refusal;
 use self::chat::ChatMetrics;
 pub(crate) use self::chat::Grounding;
 use self::guardrails::GuardrailsMetrics;
-pub(crate) use self::guardrails::{ActivePolicy, FinalAction, PolicyStatus, ReloadResult};
+pub(crate) use self::guardrails::{ActivePolicy, FinalAction, PolicyStatus};
 use self::registry::Registered;
 use crate::engine::RetrievedNode;
 
@@ -53,6 +56,23 @@ pub(crate) enum Operation {
     Chat,
     /// GET /v1/models
     ListModels,
+}
+
+/// What became of a change of files that are read again while the service runs; a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "variant names are the label values on the wire")]
+pub(crate) enum ReloadResult {
+    /// What they say now is in use.
+    success,
+    /// They cannot be used, or not all of them; what they said before goes on being used as far as it must.
+    failure,
+    /// Nothing had changed.
+    noop,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: ReloadResult,
 }
 
 /// An operation on the store; a label.
@@ -171,6 +191,11 @@ impl Metrics {
     /// Counters of chats.
     pub(crate) fn chats(&self) -> &ChatMetrics {
         &self.registered.chats
+    }
+
+    /// Counters of authentication.
+    pub(crate) fn authentication(&self) -> &AuthenticationMetrics {
+        &self.registered.authentication
     }
 
     /// Counters of the guardrails.

@@ -17,9 +17,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::authentication::Authentication;
 use crate::config::{Config, EmbeddingConfig, EmbeddingSource, ModelConfig, RetrievalConfig, StorageConfig};
 use crate::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
-use crate::guardrails::{Guardrails, Watch};
+use crate::guardrails::{self, Guardrails};
 use crate::http::{AppState, AppStateParts, Readiness, Services, router, without_delay};
 use crate::llm::{OpenAiModel, Tokenizers};
 use crate::metrics::{EmbeddingMode, Metrics};
@@ -49,17 +50,23 @@ pub fn main(config: Config) -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let listener = bind(config.server.listen_address).await?;
     let mode = match config.embedding.source() {
         EmbeddingSource::Local => EmbeddingMode::local,
         EmbeddingSource::Remote => EmbeddingMode::remote,
     };
     let metrics = Arc::new(Metrics::new(mode));
+    let keys = Authentication::start(&config.authentication, &metrics)?;
+    let authentication = keys.as_ref().map(|keys| Arc::clone(&keys.authentication));
+    let address = config.server.listen_address;
+    if authentication.is_none() && !address.ip().is_loopback() {
+        tracing::warn!("no API keys are configured (RAG_API_KEYS_DIR): whoever reaches {address} may do everything");
+    }
+    let listener = bind(address).await?;
     let guardrails = Arc::new(Guardrails::load(&config.guardrails, Arc::clone(&metrics)));
     let _watch = config
         .guardrails
         .output_guardrails_hot_reload_enabled
-        .then(|| Watch::start(&guardrails));
+        .then(|| guardrails::watch(&guardrails));
     let readiness = Readiness::default();
     let parts = AppStateParts {
         metrics: Arc::clone(&metrics),
@@ -67,6 +74,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         max_top_k: config.retrieval.max_top_k,
         max_concurrent_chats: config.model.max_concurrent_chats,
         guardrails,
+        authentication,
     };
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
     let served = tokio::spawn(serve(
@@ -101,8 +109,12 @@ async fn start_services(config: Config, metrics: Arc<Metrics>) -> anyhow::Result
 }
 
 /// The chat engine but for what it looks passages up with; `None` without a model. Mistakes in its options are found
-/// before anything slow is started.
-fn prepare_chat(
+/// before anything slow is started. `default_threshold` is how far a passage may be from the question, as a squared
+/// distance, when the configuration does not say.
+///
+/// # Errors
+/// When the model's URL, its key, its tokenizer or the threshold cannot be used.
+pub fn prepare_chat(
     config: &Config,
     default_threshold: Option<f64>,
 ) -> anyhow::Result<Option<impl FnOnce(Arc<Engine>) -> ChatEngineParts + use<>>> {

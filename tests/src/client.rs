@@ -14,6 +14,7 @@ const CHAT: &str = "/v1/chat/completions";
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    key: Option<String>,
 }
 
 /// An answer: its status and its body as JSON (`null` when it is not JSON).
@@ -37,6 +38,16 @@ impl Client {
         Self {
             http: reqwest::Client::new(),
             base: base.into(),
+            key: None,
+        }
+    }
+
+    /// The same, sending this API key.
+    #[must_use]
+    pub fn with_key(&self, key: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.into()),
+            ..self.clone()
         }
     }
 
@@ -50,7 +61,7 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -132,7 +143,7 @@ impl Client {
     /// # Errors
     /// When the answer is not a stream.
     pub async fn chat_stream(&self, body: &Value) -> Result<EventStream> {
-        let request = self.http.post(format!("{}{CHAT}", self.base)).json(body);
+        let request = self.request(Method::POST, CHAT).json(body);
         EventStream::new(request.send().await?).await
     }
 
@@ -141,13 +152,15 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn metrics(&self) -> Result<String> {
-        Ok(self
-            .http
-            .get(format!("{}/metrics", self.base))
-            .send()
-            .await?
-            .text()
-            .await?)
+        Ok(self.request(Method::GET, "/metrics").send().await?.text().await?)
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 }
 

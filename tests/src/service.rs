@@ -16,6 +16,8 @@ use crate::client::Client;
 /// How long a service may take until it is ready: the model is loaded and every index opened in this time.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
+const API_KEY: &str = "RAG_API_KEY";
+
 /// A running service. Killed when dropped.
 pub struct Service {
     child: Child,
@@ -131,15 +133,25 @@ impl ServiceOptions {
         });
         Ok(Service {
             child,
-            client: Client::new(format!("http://{address}")),
+            client: self.client(format!("http://{address}")),
             log,
             log_shown,
         })
     }
+
+    fn client(&self, base: String) -> Client {
+        let client = Client::new(base);
+        let own = self.variables.iter().rfind(|(name, _)| name == API_KEY);
+        let key = own.map(|(_, key)| key.clone()).or_else(|| std::env::var(API_KEY).ok());
+        match key {
+            Some(key) => client.with_key(key),
+            None => client,
+        }
+    }
 }
 
 impl Service {
-    /// A client for this service.
+    /// A client for this service, with its RAG_API_KEY if it has one.
     pub fn client(&self) -> &Client {
         &self.client
     }

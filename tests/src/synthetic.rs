@@ -8,20 +8,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Parser;
 use kaito_embeddings::{Embedder, LocalEmbedder};
-use kaito_presets::ChatContextPrompt;
-use rag_core::chat::prompt::{ContextTemplate, TemplateText};
-use rag_core::document::Document;
+use rag_core::document::{Document, DocumentDigest};
 use rag_core::embed_text::EmbeddedKeys;
 use rag_core::embedding::Embedding;
 use rag_core::index_name::IndexName;
 use rag_core::metadata::Metadata;
 use rag_core::node::{CharSpan, Chunk, TextKind, link_nodes};
 use rag_core::node_parser::{NodeParser, NodeParserSettings, TokenCounter};
-use rag_service::engine::{ChatEngine, ChatEngineParts, ChatSettings, Engine, EngineParts, RetrievalSettings};
+use rag_service::engine::{ChatEngine, Engine, EngineParts, RetrievalSettings};
 use rag_service::guardrails::Guardrails;
 use rag_service::http::{AppState, AppStateParts, Readiness, Services, router, without_delay};
-use rag_service::llm::{OpenAiModel, Tokenizers};
-use rag_service::{Config, EmbeddingMode, Metrics};
+use rag_service::{Config, EmbeddingMode, Metrics, prepare_chat};
 use rag_store::{DocumentStore, EmbeddedStore, EmbeddedStoreSettings, EmbeddingSpace, IndexedDocument, IndexedNode};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
@@ -103,10 +100,9 @@ impl SyntheticService {
             metrics: Arc::clone(&metrics),
         }));
         let readiness = Readiness::default();
-        readiness.open(Services {
-            chat: chat(&config, &engine)?,
-            engine,
-        });
+        // Without a threshold: random vectors are far from any question.
+        let chat = prepare_chat(&config, None)?.map(|prepare| Arc::new(ChatEngine::new(prepare(Arc::clone(&engine)))));
+        readiness.open(Services { engine, chat });
         let guardrails = Arc::new(Guardrails::load(&config.guardrails, Arc::clone(&metrics)));
         let state = AppState::new(
             readiness,
@@ -116,6 +112,7 @@ impl SyntheticService {
                 max_top_k: config.retrieval.max_top_k,
                 max_concurrent_chats: config.model.max_concurrent_chats,
                 guardrails,
+                authentication: None,
             },
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -128,35 +125,6 @@ impl SyntheticService {
             server,
         })
     }
-}
-
-fn chat(config: &Config, engine: &Arc<Engine>) -> Result<Option<Arc<ChatEngine>>> {
-    let Some(settings) = config.model.model() else {
-        return Ok(None);
-    };
-    let text = ChatContextPrompt::builtin()?;
-    let template = ContextTemplate::parse(TemplateText {
-        instructions: &text.instructions,
-        passage: &text.passage,
-        separator: &text.separator,
-        control_marks: &text.control_marks,
-    })?;
-    Ok(Some(Arc::new(ChatEngine::new(ChatEngineParts {
-        engine: Arc::clone(engine),
-        model: Arc::new(OpenAiModel::new(&settings)?),
-        tokenizers: Tokenizers::new(None, config.embedding.models_dir())?,
-        template: Arc::new(template),
-        settings: ChatSettings {
-            context_window: config.model.llm_context_window,
-            reserved_completion: u64::try_from(config.model.reserved_completion_tokens)?,
-            context_ratio: config.model.context_token_fill_ratio,
-            // Random vectors are far from any question.
-            threshold: None,
-            node_token_approximation: config.model.node_token_approximation,
-            max_top_k: config.retrieval.max_top_k,
-            max_query_characters: config.limits.max_query_characters,
-        },
-    }))))
 }
 
 /// A random direction.
@@ -193,6 +161,7 @@ fn document(random: &mut StdRng, embedding: &Embedding) -> IndexedDocument {
     };
     let nodes = link_nodes(&document.id, TextKind::Prose, vec![chunk]);
     IndexedDocument {
+        digest: DocumentDigest::from(&document),
         document,
         search_header: String::new(),
         nodes: nodes

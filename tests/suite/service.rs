@@ -1,5 +1,6 @@
 //! Behaviour of the running service, one subject a module.
 
+mod authentication;
 mod chat;
 mod documents;
 mod durability;
@@ -13,11 +14,15 @@ mod sdks;
 mod snapshots;
 mod startup;
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
 use kaito_tests::client::Client;
 use kaito_tests::service::{Service, ServiceOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::time::Instant;
 
 /// A service of its own for one test.
 struct Running {
@@ -45,6 +50,31 @@ impl Running {
     fn client(&self) -> &Client {
         self.service.client()
     }
+
+    /// Waits until `/metrics` has this line.
+    async fn metric(&self, line: &str) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if self.client().metrics().await?.lines().any(|found| found == line) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{line} did not appear")
+    }
+}
+
+/// Runs a script to its end, which must be a success.
+async fn succeed(mut script: Command) -> Result<()> {
+    let output = script.kill_on_drop(true).output().await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    Ok(())
 }
 
 fn texts(texts: &[&str]) -> Vec<Value> {

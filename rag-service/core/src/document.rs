@@ -67,12 +67,12 @@ impl Document {
     /// Digest of text and metadata together: two documents with the same digest are the same content. KAITO's formula:
     /// SHA-256 of `lines-of-metadata + "-" + sha256(text)`, either half left out when empty.
     pub fn content_hash(&self) -> String {
+        self.content_hash_with(&DocumentId::of_text(&self.text))
+    }
+
+    fn content_hash_with(&self, text_id: &DocumentId) -> String {
         let lines = self.metadata.lines();
-        let text_hash = if self.text.is_empty() {
-            String::new()
-        } else {
-            sha256_hex(&self.text)
-        };
+        let text_hash = if self.text.is_empty() { "" } else { text_id.as_str() };
         match (lines.is_empty(), text_hash.is_empty()) {
             (false, false) => sha256_hex(&format!("{lines}-{text_hash}")),
             _ => sha256_hex(&format!("{lines}{text_hash}")),
@@ -93,10 +93,11 @@ pub struct DocumentDigest {
 
 impl From<&Document> for DocumentDigest {
     fn from(document: &Document) -> Self {
+        let text_id = DocumentId::of_text(&document.text);
         Self {
             id: document.id.clone(),
-            text_id: DocumentId::of_text(&document.text),
-            content_hash: document.content_hash(),
+            content_hash: document.content_hash_with(&text_id),
+            text_id,
         }
     }
 }

@@ -15,4 +15,7 @@ pub mod node;
 pub mod node_parser;
 pub mod retrieval;
 
+mod error_chain;
 mod python_format;
+
+pub use error_chain::error_chain;

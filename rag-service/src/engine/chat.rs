@@ -2,33 +2,30 @@
 //!
 //! Nothing of a request is kept on the engine, and nothing is locked while the model thinks.
 
-use std::collections::HashMap;
+mod context;
+mod grounding;
+mod room;
+
 use std::sync::Arc;
 
-use rag_core::chat::body::{assemble, augment_body, requested_completion, strip_own_keys};
-use rag_core::chat::budget::{BudgetInput, ExceedWindow, TokenBudget};
-use rag_core::chat::context::{Candidate, Selection, Threshold, select};
+use rag_core::chat::body::{augment_body, requested_completion, strip_own_keys};
+use rag_core::chat::budget::ExceedWindow;
+use rag_core::chat::context::Threshold;
 use rag_core::chat::plan::{ChatPlan, Conversation, ReadMessages, plan};
-use rag_core::chat::prompt::{ContextTemplate, source_of};
-use rag_core::chat::tokens::ChatTokenCounter;
-use rag_core::document::DocumentId;
-use rag_core::filter::Filter;
-use rag_core::index_name::IndexName;
-use rag_core::node::NodeId;
+use rag_core::chat::prompt::ContextTemplate;
 use rag_core::retrieval::RetrievalMode;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::instrument;
 
-use super::{Engine, EngineError, RetrieveRequest, RetrievedNode};
+use self::context::{Found, Grounds};
+pub use self::grounding::{Grounding, GroundingRequest, PassageSource, PreparedChat, SourceNode, Sources};
+use self::room::{RoomInput, definitions, room};
+use super::{Engine, EngineError, RetrieveRequest};
 use crate::llm::{ChatModel, Completion, Tokenizers};
-use crate::metrics::Grounding as GroundingKind;
 
 /// Fewest passages that are looked at, however small the window.
 const LEAST_CANDIDATES: usize = 100;
-
-/// Members of a request that chat templates write into the prompt.
-const DEFINITIONS: [&str; 4] = ["tools", "functions", "response_format", "guided_json"];
 
 /// What lets a chat be served; whatever works for the chat holds it.
 pub type ChatPermit = Arc<OwnedSemaphorePermit>;
@@ -71,72 +68,6 @@ pub struct ChatEngine {
     parts: ChatEngineParts,
 }
 
-/// Where a chat's passages are to come from. What is `None` is as configured.
-#[derive(Clone, Debug)]
-pub struct GroundingRequest {
-    /// The index.
-    pub index: IndexName,
-    /// Share of the free tokens that passages may fill; 0 for no passages.
-    pub ratio: Option<f64>,
-    /// Most passages that are looked at.
-    pub max_node_count: Option<usize>,
-    /// Only passages of documents whose metadata match.
-    pub filter: Option<Filter>,
-    /// How far a passage may be from the question; `Some(None)` for any distance.
-    pub threshold: Option<Option<Threshold>>,
-}
-
-/// A chat as the model is to get it.
-#[derive(Debug)]
-pub struct PreparedChat {
-    /// The request to the model.
-    pub body: Completion,
-    /// What it is grounded in.
-    pub grounding: Grounding,
-}
-
-/// What an answer is grounded in.
-#[derive(Debug)]
-pub enum Grounding {
-    /// No index was named.
-    Passthrough,
-    /// An index was named, and nothing was found, or the conversation is not one of text.
-    Ungrounded,
-    /// These passages.
-    Grounded(Sources),
-}
-
-/// The passages in a prompt.
-#[derive(Debug)]
-pub struct Sources {
-    /// Every node, best first.
-    pub nodes: Vec<SourceNode>,
-    /// Every passage, by its number.
-    pub passages: Vec<PassageSource>,
-}
-
-/// A node in a prompt.
-#[derive(Debug)]
-pub struct SourceNode {
-    /// The node with the evidence for it.
-    pub node: RetrievedNode,
-    /// The number of the passage it stands in.
-    pub passage: u32,
-}
-
-/// A passage in a prompt: one node, or neighbouring ones.
-#[derive(Debug)]
-pub struct PassageSource {
-    /// What the model cites it by.
-    pub number: u32,
-    /// The document.
-    pub document_id: DocumentId,
-    /// The document's name as the model reads it.
-    pub label: String,
-    /// Its nodes in reading order.
-    pub node_ids: Vec<NodeId>,
-}
-
 /// A chat could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
@@ -154,16 +85,6 @@ pub enum ChatError {
     Stopped,
 }
 
-impl Grounding {
-    pub(crate) fn kind(&self) -> GroundingKind {
-        match self {
-            Self::Passthrough => GroundingKind::passthrough,
-            Self::Ungrounded => GroundingKind::ungrounded,
-            Self::Grounded(_) => GroundingKind::grounded,
-        }
-    }
-}
-
 impl ChatEngine {
     /// Puts the parts together.
     pub fn new(parts: ChatEngineParts) -> Self {
@@ -175,7 +96,8 @@ impl ChatEngine {
         &self.parts.model
     }
 
-    /// Decides what the model gets: the request as it came, or with passages of an index.
+    /// Decides what the model gets: the request as it came, or with passages of an index. Whether there is such an index
+    /// is found out when it is searched, not before.
     ///
     /// # Errors
     /// When the index does not exist, the conversation is malformed or too long, or retrieval fails.
@@ -189,7 +111,6 @@ impl ChatEngine {
         let Some(request) = grounding else {
             return Ok(self.unchanged(body, Grounding::Passthrough).await);
         };
-        self.parts.engine.require_index(&request.index).await?;
         let (body, planned) = compute(&permit, move || {
             let planned = plan(body.get("messages"));
             (body, planned)
@@ -293,115 +214,6 @@ impl ChatEngine {
     }
 }
 
-/// What the room for passages follows from, beside the conversation.
-struct RoomInput {
-    window: usize,
-    requested_completion: Option<u64>,
-    default_completion: u64,
-    ratio: f64,
-    /// What the model is told beside the messages.
-    definitions: String,
-}
-
-/// Tools and answer formats stand in the prompt too.
-fn definitions(body: &Completion) -> String {
-    let present = DEFINITIONS.iter().filter_map(|key| body.get(*key));
-    present.filter(|value| !value.is_null()).map(Value::to_string).collect()
-}
-
-fn room(
-    input: &RoomInput,
-    conversation: &Conversation,
-    template: &ContextTemplate,
-    counter: &ChatTokenCounter,
-) -> Result<TokenBudget, ExceedWindow> {
-    TokenBudget::plan(BudgetInput {
-        window: input.window,
-        instructions: template.instruction_tokens(counter)
-            + counter
-                .count_up_to(&input.definitions, input.window)
-                .unwrap_or(input.window),
-        history: conversation.history_tokens(counter, input.window).ok_or(ExceedWindow)?,
-        question: conversation
-            .question_tokens(counter, input.window)
-            .ok_or(ExceedWindow)?,
-        requested_completion: input.requested_completion,
-        default_completion: input.default_completion,
-        ratio: input.ratio,
-    })
-}
-
-/// What a prompt is made from.
-struct Grounds {
-    found: Vec<RetrievedNode>,
-    conversation: Conversation,
-    budget: TokenBudget,
-    threshold: Option<Threshold>,
-    template: Arc<ContextTemplate>,
-    counter: ChatTokenCounter,
-}
-
-impl Grounds {
-    fn context(self) -> Found {
-        let candidates: Vec<Candidate<'_>> = self.found.iter().map(candidate).collect();
-        let selected = select(&Selection {
-            candidates: &candidates,
-            threshold: self.threshold,
-            budget: self.budget.context,
-            counter: &self.counter,
-            template: &self.template,
-        });
-        if selected.nodes.is_empty() {
-            return Found::Nothing;
-        }
-        let mut passage_of_node = HashMap::new();
-        let mut passages = Vec::with_capacity(selected.passages.len());
-        for passage in &selected.passages {
-            let members = passage.members.iter().filter_map(|member| self.found.get(*member));
-            let node_ids: Vec<NodeId> = members.clone().map(|member| member.node.id.clone()).collect();
-            let Some(first) = members.clone().next() else { continue };
-            passage_of_node.extend(passage.members.iter().map(|member| (*member, passage.number)));
-            passages.push(PassageSource {
-                number: passage.number,
-                document_id: first.node.document_id.clone(),
-                label: passage.source.clone(),
-                node_ids,
-            });
-        }
-        let text = self.template.render(&selected.passages);
-        let completion_limit = self.budget.completion_limit(selected.tokens);
-        let mut found: Vec<Option<RetrievedNode>> = self.found.into_iter().map(Some).collect();
-        let nodes = selected.nodes.iter().filter_map(|place| {
-            Some(SourceNode {
-                node: found.get_mut(*place)?.take()?,
-                passage: *passage_of_node.get(place)?,
-            })
-        });
-        Found::Context(Context {
-            sources: Sources {
-                nodes: nodes.collect(),
-                passages,
-            },
-            messages: assemble(self.conversation, &text),
-            completion_limit,
-            reserved: self.budget.reserved,
-        })
-    }
-}
-
-fn candidate(found: &RetrievedNode) -> Candidate<'_> {
-    let RetrievedNode { node, hit } = found;
-    Candidate {
-        document_id: &node.document_id,
-        position: node.position,
-        span: node.span,
-        text: &node.text,
-        dense_score: hit.dense_score,
-        sparse_score: hit.sparse_score,
-        source: source_of(&node.metadata, &node.document_id),
-    }
-}
-
 /// The model that a request names.
 fn named_model(body: &Completion) -> Option<&str> {
     body.get("model")
@@ -427,18 +239,4 @@ async fn compute<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_panicked_or_stopped| ChatError::Stopped)
-}
-
-enum Found {
-    Context(Context),
-    Nothing,
-}
-
-/// A prompt with passages, and where they come from.
-struct Context {
-    messages: Vec<Value>,
-    completion_limit: Option<u64>,
-    /// Tokens kept for the answer.
-    reserved: u64,
-    sources: Sources,
 }

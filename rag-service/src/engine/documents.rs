@@ -58,13 +58,14 @@ impl Engine {
         name: &IndexName,
         documents: Vec<Document>,
     ) -> Result<UpdatedDocuments, EngineError> {
-        let digests = documents.iter().map(DocumentDigest::from).collect();
-        let plan = self.store.plan_update(name, digests).await?;
-        let changed: Vec<Document> = documents
+        let digests: Vec<DocumentDigest> = documents.iter().map(DocumentDigest::from).collect();
+        let plan = self.store.plan_update(name, digests.clone()).await?;
+        let changed: Vec<(Document, DocumentDigest)> = documents
             .iter()
+            .zip(digests)
             .zip(&plan)
             .filter(|(_, outcome)| **outcome == UpdateOutcome::Updated)
-            .map(|(document, _)| document.clone())
+            .map(|((document, digest), _)| (document.clone(), digest))
             .collect();
         // The writer decides again, inside its transaction; its word counts.
         let mut decided = if changed.is_empty() {

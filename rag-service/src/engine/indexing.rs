@@ -18,6 +18,7 @@ use crate::metrics::StoreOperation;
 /// A document and its nodes, before they have vectors.
 struct ParsedDocument {
     document: Document,
+    digest: DocumentDigest,
     nodes: Vec<Node>,
 }
 
@@ -39,13 +40,15 @@ impl Engine {
             return Ok(Vec::new());
         }
         let mut ids: Vec<DocumentId> = documents.iter().map(|document| document.id.clone()).collect();
-        let mut stored_ids = self.duplicates(name, &documents).await?;
+        let digests: Vec<DocumentDigest> = documents.iter().map(DocumentDigest::from).collect();
+        let mut stored_ids = self.duplicates(name, &digests).await?;
         let mut seen = HashSet::new();
-        let (places, new): (Vec<usize>, Vec<Document>) = documents
+        let (places, new): (Vec<usize>, Vec<(Document, DocumentDigest)>) = documents
             .into_iter()
+            .zip(digests)
             .enumerate()
             .zip(&stored_ids)
-            .filter(|((_, document), stored)| stored.is_none() && seen.insert(document.id.clone()))
+            .filter(|((_, (document, _)), stored)| stored.is_none() && seen.insert(document.id.clone()))
             .map(|(numbered, _)| numbered)
             .unzip();
         let embedded = self.embed_documents(new).await?;
@@ -69,17 +72,19 @@ impl Engine {
     async fn duplicates(
         &self,
         name: &IndexName,
-        documents: &[Document],
+        digests: &[DocumentDigest],
     ) -> Result<Vec<Option<DocumentId>>, EngineError> {
         if self.store.contains(name).await? {
-            let digests = documents.iter().map(DocumentDigest::from).collect();
-            return Ok(self.store.find_duplicates(name, digests).await?);
+            return Ok(self.store.find_duplicates(name, digests.to_vec()).await?);
         }
-        Ok(vec![None; documents.len()])
+        Ok(vec![None; digests.len()])
     }
 
     /// Cuts and embeds documents, in their order.
-    pub(super) async fn embed_documents(&self, documents: Vec<Document>) -> Result<Vec<IndexedDocument>, EngineError> {
+    pub(super) async fn embed_documents(
+        &self,
+        documents: Vec<(Document, DocumentDigest)>,
+    ) -> Result<Vec<IndexedDocument>, EngineError> {
         let parser = Arc::clone(&self.node_parser);
         let parsed = tokio::task::spawn_blocking(move || parse_all(&parser, documents))
             .await
@@ -96,6 +101,7 @@ impl Engine {
                 IndexedDocument {
                     search_header: self.embedded_keys.header(&parsed.document.metadata),
                     document: parsed.document,
+                    digest: parsed.digest,
                     nodes: parsed
                         .nodes
                         .into_iter()
@@ -108,13 +114,17 @@ impl Engine {
     }
 }
 
-fn parse_all(parser: &NodeParser, documents: Vec<Document>) -> Result<Vec<ParsedDocument>, ParseNodes> {
+fn parse_all(
+    parser: &NodeParser,
+    documents: Vec<(Document, DocumentDigest)>,
+) -> Result<Vec<ParsedDocument>, ParseNodes> {
     documents
         .into_iter()
-        .map(|document| {
+        .map(|(document, digest)| {
             Ok(ParsedDocument {
                 nodes: parser.parse(&document)?,
                 document,
+                digest,
             })
         })
         .collect()

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::request_id::RequestId;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::problem::{self, Problem};
 use super::state::AppState;
@@ -75,7 +76,13 @@ pub(super) async fn log_request(request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);
+    let span = tracing::info_span!(
+        "request",
+        request.id = %id,
+        http.method = %request.method(),
+        http.route = route,
+        caller = Empty
+    );
     let started = Instant::now();
     let is_probe = matches!(route, "/health" | "/ready" | "/metrics");
     async move {

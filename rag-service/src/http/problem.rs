@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kaito_embeddings::EmbedError;
+use rag_core::error_chain;
 use rag_store::StoreError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -96,6 +97,22 @@ impl Problem {
         )
     }
 
+    /// The request has no API key, or not in the way that is understood.
+    pub(super) fn no_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "An API key is needed. Send it in the header 'Authorization: Bearer <key>'.",
+        )
+    }
+
+    /// The request's API key is nobody's.
+    pub(super) fn unknown_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "The API key in the header 'Authorization: Bearer <key>' is not known to this service.",
+        )
+    }
+
     /// Scanning an answer failed; it does not leave unscanned.
     pub(super) fn guardrails_failed() -> Self {
         Self::new(
@@ -123,8 +140,9 @@ impl Problem {
         } else {
             "invalid_request_error"
         };
+        let code = (self.status == StatusCode::UNAUTHORIZED).then_some("invalid_api_key");
         self.error
-            .get_or_insert_with(|| Box::new(json!({"message": message, "type": kind, "param": null, "code": null})));
+            .get_or_insert_with(|| Box::new(json!({"message": message, "type": kind, "param": null, "code": code})));
         self
     }
 
@@ -198,7 +216,7 @@ impl From<StoreError> for Problem {
             StoreError::ResolvePath { .. } | StoreError::ReadSnapshot { .. } => Self::bad_request(sentence(&error)),
             StoreError::FindSnapshot(path) => Self::new(StatusCode::NOT_FOUND, format!("Path does not exist: {path}")),
             StoreError::MatchDimension { .. } | StoreError::Run(_) => {
-                tracing::error!(%error, cause = ?error_source(&error), "the store failed");
+                tracing::error!(error = error_chain(&error), "the store failed");
                 Self::internal()
             }
         }
@@ -337,16 +355,6 @@ pub(super) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or("no message");
     tracing::error!(panic.message = message, "a handler panicked");
     Problem::internal().into_response()
-}
-
-fn error_source(error: &StoreError) -> Option<String> {
-    let mut texts = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        texts.push(cause.to_string());
-        source = cause.source();
-    }
-    (!texts.is_empty()).then(|| texts.join(": "))
 }
 
 /// An error message as a sentence for people.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
+use crate::authentication::Authentication;
 use crate::config::LimitsConfig;
 use crate::engine::{ChatEngine, Engine};
 use crate::guardrails::Guardrails;
@@ -21,6 +22,7 @@ pub struct AppState {
     /// Chats wait for the model for a long time, so they are counted by themselves.
     pub(super) chat_admission: Arc<Semaphore>,
     pub(super) guardrails: Arc<Guardrails>,
+    pub(super) authentication: Option<Arc<Authentication>>,
 }
 
 /// What a server is made of.
@@ -35,6 +37,8 @@ pub struct AppStateParts {
     pub max_concurrent_chats: usize,
     /// What is scanned before it leaves.
     pub guardrails: Arc<Guardrails>,
+    /// Who may ask; `None` for everybody.
+    pub authentication: Option<Arc<Authentication>>,
 }
 
 /// What serves requests once it is there.
@@ -68,6 +72,7 @@ impl AppState {
             max_top_k: parts.max_top_k,
             chat_admission: Arc::new(Semaphore::new(parts.max_concurrent_chats)),
             guardrails: parts.guardrails,
+            authentication: parts.authentication,
         }
     }
 

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use rag_guardrails::{ScannerHit, ScannerType};
 
 use super::registry::{FloatCounter, register};
+use super::{ReloadLabels, ReloadResult};
 
 /// What became of reading a policy; a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -23,18 +24,6 @@ pub(crate) enum PolicyStatus {
     load_failed,
     /// It is YAML of another shape.
     invalid,
-}
-
-/// What became of a change of the policy's file; a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "variant names are the label values on the wire")]
-pub(crate) enum ReloadResult {
-    /// Another policy is in use.
-    success,
-    /// The file is unusable; the policy before goes on being used.
-    failure,
-    /// Nothing had changed.
-    noop,
 }
 
 /// What became of an answer; a label.
@@ -69,11 +58,6 @@ struct HitLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ActionLabels {
     final_action: FinalAction,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
-    result: ReloadResult,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::authentication::AuthenticationMetrics;
 use super::chat::ChatMetrics;
 use super::guardrails::GuardrailsMetrics;
 use super::{EmbeddingLabels, Operation, RebuildLabels, SearchModeLabels, StatusLabels, StoreLabels};
@@ -77,6 +78,7 @@ pub(super) struct Registered {
     chat: RouteMetrics,
     list_models: RouteMetrics,
     pub(super) chats: ChatMetrics,
+    pub(super) authentication: AuthenticationMetrics,
     pub(super) guardrails: GuardrailsMetrics,
 }
 
@@ -198,6 +200,7 @@ impl Registered {
             chat: route(registrar, "rag_chat", "POST /v1/chat/completions"),
             list_models: route(registrar, "rag_models", "GET /v1/models"),
             chats: ChatMetrics::register(registrar),
+            authentication: AuthenticationMetrics::register(registrar),
             guardrails: GuardrailsMetrics::register(registrar),
             registry,
         }

@@ -25,6 +25,8 @@ pub struct IndexedNode {
 pub struct IndexedDocument {
     /// The document.
     pub document: Document,
+    /// Its digests, known since it was asked whether it is stored already.
+    pub digest: DocumentDigest,
     /// Chosen metadata lines that are searched together with each node's text; may be empty.
     pub search_header: String,
     /// The document's passages in reading order; none for a blank text.

@@ -135,18 +135,22 @@ fn print_result(rank: usize, result: &Value) -> Result<()> {
 }
 
 fn print_what_next(base: &str) {
+    let curl = match std::env::var_os("RAG_API_KEY") {
+        Some(_) => "curl -H \"Authorization: Bearer $RAG_API_KEY\"",
+        None => "curl",
+    };
     println!("Serving on {base} until Ctrl-C. Try:\n");
-    println!("  curl {base}/index -H 'Content-Type: application/json' \\");
+    println!("  {curl} {base}/index -H 'Content-Type: application/json' \\");
     println!(
         "    -d '{{\"index_name\": \"mine\", \"documents\": [{{\"text\": \"The archive room is on floor 3.\"}}]}}'"
     );
-    println!("  curl {base}/retrieve -H 'Content-Type: application/json' \\");
+    println!("  {curl} {base}/retrieve -H 'Content-Type: application/json' \\");
     println!("    -d '{{\"index_name\": \"mine\", \"query\": \"where are old files kept?\"}}'");
-    println!("  curl {base}/indexes\n");
+    println!("  {curl} {base}/indexes\n");
     println!(
         "Started with LLM_INFERENCE_URL=<a model's .../v1/chat/completions> it also answers chats, from an index:\n"
     );
-    println!("  curl {base}/v1/chat/completions -H 'Content-Type: application/json' \\");
+    println!("  {curl} {base}/v1/chat/completions -H 'Content-Type: application/json' \\");
     println!(
         "    -d '{{\"index_name\": \"mine\", \"messages\": [{{\"role\": \"user\", \"content\": \"where are old files kept?\"}}]}}'\n"
     );

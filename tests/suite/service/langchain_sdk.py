@@ -1,4 +1,4 @@
-"""Chats with the service through LangChain's ChatOpenAI. Usage: langchain_sdk.py BASE_URL (with /v1)
+"""Chats with the service through LangChain's ChatOpenAI. Usage: langchain_sdk.py BASE_URL (with /v1) API_KEY
 
 The service has an index "facts", and behind it a model that sdks.rs programmes: it repeats the last user message; with
 context it says "It was commissioned in 1987 [1]."; with tools it calls get_weather, and says what the tool said.
@@ -18,7 +18,12 @@ ANSWER = "It was commissioned in 1987 [1]."
 def model(index_name=None):
     body = {"index_name": index_name} if index_name else None
     return ChatOpenAI(
-        base_url=sys.argv[1], api_key="none", model="test-model", max_retries=0, temperature=0, extra_body=body
+        base_url=sys.argv[1],
+        api_key=sys.argv[2],
+        model="test-model",
+        max_retries=0,
+        temperature=0,
+        extra_body=body,
     )
 
 

@@ -1,8 +1,8 @@
-"""Uses the service through KAITO's own client from PyPI. Usage: official_client.py BASE_URL PERSIST_ROOT"""
+"""Uses the service through KAITO's own client from PyPI. Usage: official_client.py BASE_URL PERSIST_ROOT [API_KEY]"""
 
 import sys
 
-from kaito_rag_engine_client import Client, models
+from kaito_rag_engine_client import AuthenticatedClient, Client, models
 from kaito_rag_engine_client.api.index import (
     create_index,
     delete_documents_in_index,
@@ -16,8 +16,16 @@ from kaito_rag_engine_client.api.index import (
 )
 from kaito_rag_engine_client.api.monitoring import get_health
 
-base_url, persist_root = sys.argv[1:]
-client = Client(base_url=base_url, raise_on_unexpected_status=True)
+base_url, persist_root, *keys = sys.argv[1:]
+
+
+def connect(**options):
+    if keys:
+        return AuthenticatedClient(base_url=base_url, token=keys[0], **options)
+    return Client(base_url=base_url, **options)
+
+
+client = connect(raise_on_unexpected_status=True)
 
 
 def document(text, doc_id="", **metadata):
@@ -85,7 +93,10 @@ assert list_indexes.sync(client=client) == ["library", "copy"]
 delete_index.sync("library", client=client)
 assert list_indexes.sync(client=client) == ["copy"]
 missing = retrieve_index.sync_detailed(
-    client=Client(base_url=base_url), body=models.RetrieveRequest(index_name="library", query="x")
+    client=connect(), body=models.RetrieveRequest(index_name="library", query="x")
 )
 assert missing.status_code == 404, missing
+if keys:
+    refused = list_indexes.sync_detailed(client=Client(base_url=base_url))
+    assert refused.status_code == 401, refused
 print("the official client is satisfied")

@@ -1,4 +1,4 @@
-// Chats with the service through OpenAI's Node SDK. Usage: node openai_sdk.mjs BASE_URL (with /v1) SDK_DIRECTORY
+// Chats with the service through OpenAI's Node SDK. Usage: node openai_sdk.mjs BASE_URL (with /v1) API_KEY SDK_DIRECTORY
 //
 // The service has an index "facts", and behind it a model that sdks.rs programmes: it repeats the last user message; with
 // context it says "It was commissioned in 1987 [1]."; with tools it calls get_weather, and says what the tool said.
@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const [baseURL, sdkDirectory] = process.argv.slice(2);
+const [baseURL, apiKey, sdkDirectory] = process.argv.slice(2);
 const OpenAI = createRequire(join(sdkDirectory, 'package.json'))('openai');
-const client = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0, timeout: 60_000 });
+const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 60_000 });
 
 const model = 'test-model';
 const index_name = 'facts';

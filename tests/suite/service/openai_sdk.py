@@ -1,4 +1,4 @@
-"""Chats with the service through OpenAI's Python SDK. Usage: openai_sdk.py BASE_URL (with /v1)
+"""Chats with the service through OpenAI's Python SDK. Usage: openai_sdk.py BASE_URL (with /v1) API_KEY
 
 The service has an index "facts", and behind it a model that sdks.rs programmes: it repeats the last user message; with
 context it says "It was commissioned in 1987 [1]."; with tools it calls get_weather, and says what the tool said.
@@ -8,10 +8,10 @@ import asyncio
 import json
 import sys
 
-from openai import AsyncOpenAI, NotFoundError, OpenAI, RateLimitError
+from openai import AsyncOpenAI, AuthenticationError, NotFoundError, OpenAI, RateLimitError
 
-base_url = sys.argv[1]
-client = OpenAI(base_url=base_url, api_key="none", max_retries=0, timeout=60)
+base_url, api_key = sys.argv[1:]
+client = OpenAI(base_url=base_url, api_key=api_key, max_retries=0, timeout=60)
 MODEL = "test-model"
 GROUNDED = {"index_name": "facts"}
 QUESTION = [{"role": "user", "content": "When was the reactor at Site 7 commissioned?"}]
@@ -94,7 +94,7 @@ def streaming_helper():
 
 
 async def asynchronous_streamed_chat():
-    async with AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0) as asynchronous:
+    async with AsyncOpenAI(base_url=base_url, api_key=api_key, max_retries=0) as asynchronous:
         stream = await asynchronous.chat.completions.create(
             model=MODEL,
             messages=QUESTION,
@@ -154,6 +154,15 @@ def busy_model():
         raise AssertionError(answer)
 
 
+def wrong_key():
+    try:
+        answer = client.with_options(api_key="nobodys-key-at-all").models.list()
+    except AuthenticationError as error:
+        assert error.code == "invalid_api_key" and "Authorization: Bearer" in error.message, error
+    else:
+        raise AssertionError(answer)
+
+
 models()
 plain_chat()
 grounded_chat()
@@ -165,4 +174,5 @@ for body in ({}, GROUNDED):
     streamed_tools(body)
 unknown_index()
 busy_model()
+wrong_key()
 print("OpenAI's Python SDK is satisfied")

@@ -8,7 +8,10 @@ use kaito_tests::installed::installed;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Running, texts};
+use super::{Running, succeed, texts};
+
+/// What the SDKs send as `api_key`.
+const KEY: &str = "a-key-for-sdks-only";
 
 /// What the scripts expect of a model.
 fn answer(body: &Value) -> Reply {
@@ -39,6 +42,7 @@ async fn service_with_facts() -> Result<(Backend, Running)> {
         ("LLM_INFERENCE_URL", &backend.chat_url()),
         ("LLM_ACCESS_SECRET", "s3cret"),
         ("RAG_LLM_RETRIES", "0"),
+        ("RAG_API_KEY", KEY),
     ])
     .await?;
     let facts = [
@@ -55,20 +59,8 @@ fn script(program: impl AsRef<std::ffi::OsStr>, name: &str, running: &Running) -
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/service").join(name))
         .arg(format!("{}/v1", running.client().base()))
-        .kill_on_drop(true);
+        .arg(KEY);
     command
-}
-
-async fn succeed(mut command: Command) -> Result<()> {
-    let output = command.output().await?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    Ok(())
 }
 
 /// What the backend must have seen after a script that called tools with and without an index.

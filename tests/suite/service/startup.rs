@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Running, texts};
 
-async fn failure(options: &ServiceOptions) -> String {
+pub(super) async fn failure(options: &ServiceOptions) -> String {
     match options.start().await {
         Ok(_) => "it started".to_owned(),
         Err(error) => format!("{error:#}"),

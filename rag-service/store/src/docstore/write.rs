@@ -1,7 +1,7 @@
 //! Changes to the documents. Each function runs inside the caller's transaction and reports what the derived indexes
 //! have to do.
 
-use rag_core::document::{Document, DocumentDigest, DocumentId};
+use rag_core::document::{Document, DocumentId};
 use rag_core::filter::ScalarKey;
 use rag_core::node::TextKind;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -42,13 +42,12 @@ pub(crate) fn insert(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<InsertOutcome, Fault> {
-    let digest = DocumentDigest::from(&entry.document);
-    if let Some(existing) = read::holder_of_text(connection, &digest.text_id)? {
+    if let Some(existing) = read::holder_of_text(connection, &entry.digest.text_id)? {
         return Ok(InsertOutcome::Duplicate(existing));
     }
     // A document of this id whose text differs was moved away from it by an update; the id's own text takes it back.
     remove(connection, &entry.document.id, changes)?;
-    store(connection, entry, &digest, changes)?;
+    store(connection, entry, changes)?;
     Ok(InsertOutcome::Inserted)
 }
 
@@ -58,11 +57,10 @@ pub(crate) fn update(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<UpdateOutcome, Fault> {
-    let digest = DocumentDigest::from(&entry.document);
-    let outcome = read::update_outcome(connection, &digest)?;
+    let outcome = read::update_outcome(connection, &entry.digest)?;
     if outcome == UpdateOutcome::Updated {
         remove(connection, &entry.document.id, changes)?;
-        store(connection, entry, &digest, changes)?;
+        store(connection, entry, changes)?;
     }
     Ok(outcome)
 }
@@ -103,14 +101,10 @@ fn remove(connection: &Connection, id: &DocumentId, changes: &mut Changes) -> Re
     Ok(true)
 }
 
-fn store(
-    connection: &Connection,
-    entry: IndexedDocument,
-    digest: &DocumentDigest,
-    changes: &mut Changes,
-) -> Result<(), Fault> {
+fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes) -> Result<(), Fault> {
     let IndexedDocument {
         document,
+        digest,
         search_header,
         nodes,
     } = entry;

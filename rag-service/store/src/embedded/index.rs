@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rag_core::document::{DocumentDigest, DocumentId};
 use rag_core::embedding::Embedding;
+use rag_core::error_chain;
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
 use rag_core::retrieval::{Hit, NodeKey};
@@ -57,12 +58,12 @@ pub(super) fn database(directory: &Path) -> PathBuf {
 impl OpenIndex {
     /// Opens the index in a directory. The error says why it cannot be served.
     pub(super) fn open(directory: &Path, options: OpenOptions) -> Result<Self, String> {
-        let manifest = Manifest::read(directory).map_err(|fault| explain(&fault))?;
+        let manifest = Manifest::read(directory).map_err(|fault| error_chain(&fault))?;
         if let Some(reason) = manifest.mismatch(&options.space) {
             return Err(reason);
         }
         let name = IndexName::try_from(manifest.name.as_str()).map_err(|error| error.to_string())?;
-        Self::open_checked(directory, manifest, name, options).map_err(|fault| explain(&fault))
+        Self::open_checked(directory, manifest, name, options).map_err(|fault| error_chain(&fault))
     }
 
     fn open_checked(
@@ -196,15 +197,4 @@ impl OpenIndex {
             .find(|found| *found != expected);
         wrong.map_or(Ok(()), |found| Err(StoreError::MatchDimension { expected, found }))
     }
-}
-
-/// A fault with its causes on one line.
-fn explain(fault: &Fault) -> String {
-    let mut text = fault.to_string();
-    let mut cause = std::error::Error::source(fault);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -1,9 +1,8 @@
 //! What may not leave does not leave, and a change of policy takes effect without a restart.
 
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use kaito_tests::backend::{Backend, Reply, Script};
 use kaito_tests::event_stream::{Event, streamed_text};
 use serde_json::{Value, json};
@@ -177,11 +176,15 @@ async fn an_edit_takes_effect_and_a_broken_one_leaves_the_last_good_policy() -> 
     assert_eq!(said(&running).await?, "[REDACTED] beta gamma");
 
     std::fs::write(&policy, banning("beta"))?;
-    wait_for(&running, "guardrails_policy_reload_total{result=\"success\"} 1.0").await?;
+    running
+        .metric("guardrails_policy_reload_total{result=\"success\"} 1.0")
+        .await?;
     assert_eq!(said(&running).await?, "alpha [REDACTED] gamma");
 
     std::fs::write(&policy, "scanners: [}")?;
-    wait_for(&running, "guardrails_policy_reload_total{result=\"failure\"} 1.0").await?;
+    running
+        .metric("guardrails_policy_reload_total{result=\"failure\"} 1.0")
+        .await?;
     assert_eq!(said(&running).await?, "alpha [REDACTED] gamma");
     let ready = running.client().get("/ready").await?;
     assert_eq!(ready.status, 200);
@@ -197,11 +200,11 @@ async fn an_edit_takes_effect_and_a_broken_one_leaves_the_last_good_policy() -> 
     // Neither does an empty one, or a mistake in one of its scanners, switch anything off.
     for (round, broken) in (2..).zip(["", "scanner: []", "scanners: [{type: bananas}, {type: secrets}]"]) {
         std::fs::write(&policy, broken)?;
-        wait_for(
-            &running,
-            &format!("guardrails_policy_reload_total{{result=\"failure\"}} {round}.0"),
-        )
-        .await?;
+        running
+            .metric(&format!(
+                "guardrails_policy_reload_total{{result=\"failure\"}} {round}.0"
+            ))
+            .await?;
         assert_eq!(said(&running).await?, "alpha [REDACTED] gamma", "{broken:?}");
     }
 
@@ -209,7 +212,9 @@ async fn an_edit_takes_effect_and_a_broken_one_leaves_the_last_good_policy() -> 
     let next = directory.path().join("..next");
     std::fs::write(&next, banning("gamma"))?;
     std::fs::rename(&next, &policy)?;
-    wait_for(&running, "guardrails_policy_reload_total{result=\"success\"} 2.0").await?;
+    running
+        .metric("guardrails_policy_reload_total{result=\"success\"} 2.0")
+        .await?;
     assert_eq!(said(&running).await?, "alpha beta [REDACTED]");
     assert!(running.client().get("/ready").await?.body["guardrails"]["problem"].is_null());
     let (_, log) = running.service.stop().await?;
@@ -241,11 +246,9 @@ async fn a_client_that_leaves_early_does_not_take_the_record_along() -> Result<(
         .await?;
     while !stream.data().await?.to_string().contains("REDACTED") {}
     drop(stream);
-    wait_for(
-        &running,
-        "ragengine_guardrails_response_actions_total{final_action=\"redact\"} 1.0",
-    )
-    .await
+    running
+        .metric("ragengine_guardrails_response_actions_total{final_action=\"redact\"} 1.0")
+        .await
 }
 
 #[tokio::test]
@@ -266,7 +269,9 @@ async fn without_a_usable_policy_chats_are_refused_until_there_is_one() -> Resul
             .is_some_and(|problem| problem.contains("guardrails.yaml"))
     );
     std::fs::write(&policy, "scanners: [{type: ban_substrings, substrings: [alpha]}]\n")?;
-    wait_for(&running, "guardrails_policy_reload_total{result=\"success\"} 1.0").await?;
+    running
+        .metric("guardrails_policy_reload_total{result=\"success\"} 1.0")
+        .await?;
     assert_eq!(said(&running).await?, "[REDACTED]");
     Ok(())
 }
@@ -284,15 +289,4 @@ async fn said(running: &Running) -> Result<String> {
         .as_str()
         .unwrap_or_default()
         .to_owned())
-}
-
-async fn wait_for(running: &Running, line: &str) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while tokio::time::Instant::now() < deadline {
-        if running.client().metrics().await?.lines().any(|found| found == line) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    bail!("{line} did not appear")
 }
