@@ -14,7 +14,7 @@ use rag_core::embed_text::EmbeddedKeys;
 use rag_core::fusion::Fusion;
 use rag_core::index_name::IndexName;
 use rag_core::node_parser::NodeParser;
-use rag_store::{DocumentStore, IndexState, LoadRequest};
+use rag_store::{DocumentStore, IndexState, LoadRequest, Totals};
 
 pub use self::chat::{
     ChatEngine, ChatEngineParts, ChatError, ChatPermit, ChatSettings, Grounding, GroundingRequest, PassageSource,
@@ -85,6 +85,14 @@ impl Engine {
     /// When the store fails.
     pub async fn index_names(&self) -> Result<Vec<IndexName>, EngineError> {
         Ok(self.store.index_names().await?)
+    }
+
+    /// How much is stored.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn totals(&self) -> Result<Totals, EngineError> {
+        Ok(self.store.totals().await?)
     }
 
     /// State of every index.

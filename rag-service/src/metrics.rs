@@ -10,7 +10,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::EncodeLabelValue;
 use rag_core::retrieval::{HitSource, RetrievalMode};
-use rag_store::{Candidates, RebuildCause, StoreObserver};
+use rag_store::{Candidates, RebuildCause, StoreObserver, Totals};
 
 use self::authentication::AuthenticationMetrics;
 pub(crate) use self::authentication::Refusal;
@@ -186,6 +186,13 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registered.registry)?;
         Ok(text)
+    }
+
+    /// How much is stored, which is looked up when somebody asks.
+    pub(crate) fn stored(&self, totals: Totals) {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.registered.indexes.set(number(totals.indexes));
+        self.registered.nodes.set(number(totals.nodes));
     }
 
     /// Counters of chats.

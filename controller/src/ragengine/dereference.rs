@@ -19,8 +19,12 @@ use kube::ResourceExt;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
-pub(crate) use inputs::{Input, InputKind, InputProblem, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
-pub(crate) use workspace::{Served, WorkspaceState};
+#[cfg(test)]
+pub(crate) use inputs::InputKind;
+pub(crate) use inputs::{Input, InputProblem, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
+#[cfg(test)]
+pub(crate) use workspace::Served;
+pub(crate) use workspace::WorkspaceState;
 
 use super::caches::{Caches, is_of};
 use crate::settings::Settings;

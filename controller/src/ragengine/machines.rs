@@ -14,7 +14,9 @@ use kaito_api::v1beta1::{RAGEngine, ResourceSpec};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
-pub(crate) use node_claim::{node_claim, node_claim_name};
+pub(crate) use node_claim::node_claim;
+#[cfg(test)]
+pub(crate) use node_claim::node_claim_name;
 
 use super::dereference::Machines;
 use crate::conditions::Finding;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use secrecy::SecretString;
 
 /// The store and its directories.
 #[derive(Clone, Debug, Args)]
@@ -28,6 +29,18 @@ pub struct StorageConfig {
         value_parser = parse_vector_database
     )]
     pub vector_db_type: VectorDatabase,
+    /// Where an external vector database listens. Accepted for KAITO's sake: faiss needs none.
+    #[arg(long, env = "VECTOR_DB_URL", value_name = "VECTOR_DB_URL", hide = true)]
+    pub vector_db_url: Option<String>,
+    /// Key of an external vector database. Accepted for KAITO's sake: faiss needs none.
+    #[arg(
+        long,
+        env = "VECTOR_DB_ACCESS_SECRET",
+        value_name = "VECTOR_DB_ACCESS_SECRET",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub vector_db_access_secret: Option<SecretString>,
     /// Indexes kept open at one time; the least recently used ones are closed and opened again on use.
     #[arg(long, env = "RAG_MAX_OPEN_INDEXES", value_name = "RAG_MAX_OPEN_INDEXES", default_value_t = 64,
           value_parser = super::limits::positive)]

@@ -77,6 +77,10 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Response, Pro
 
 /// All metrics as OpenMetrics text.
 pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
+    // Before the store is open there is nothing to count, and metrics are told all the same.
+    if let Ok(engine) = state.engine() {
+        state.metrics.stored(engine.totals().await?);
+    }
     match state.metrics.encode() {
         Ok(text) => Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response()),
         Err(error) => {

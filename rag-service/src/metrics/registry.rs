@@ -54,6 +54,8 @@ pub(super) struct Registered {
     pub(super) embedding_requests: Family<EmbeddingLabels, FloatCounter>,
     pub(super) store_latency: HistogramFamily<StoreLabels>,
     pub(super) search_modes: Family<SearchModeLabels, FloatCounter>,
+    pub(super) indexes: Gauge,
+    pub(super) nodes: Gauge,
     pub(super) rebuilds: Family<RebuildLabels, FloatCounter>,
     pub(super) result_count: Histogram,
     pub(super) lowest_score: Histogram,
@@ -118,6 +120,8 @@ impl Registered {
                 "Retrievals by the searches that took part",
                 Family::default(),
             ),
+            indexes: register(registrar, "rag_index_count", "Indexes", Gauge::default()),
+            nodes: register(registrar, "rag_node_count", "Passages in all indexes", Gauge::default()),
             rebuilds: register(
                 registrar,
                 "rag_derived_index_rebuilds",

@@ -118,6 +118,10 @@ impl DocumentStore for EmbeddedStore {
         Ok(self.registry.names())
     }
 
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.blocking(|registry| Ok(registry.totals())).await
+    }
+
     async fn index_states(&self) -> Result<Vec<(IndexName, IndexState)>, StoreError> {
         self.blocking(|registry| Ok(registry.states())).await
     }

@@ -16,5 +16,5 @@ pub use embedded::{EmbeddedStore, EmbeddedStoreSettings, EmbeddingSpace};
 pub use error::{Fault, OpenStore, StoreError};
 pub use store::{
     Candidates, DocumentPage, DocumentStore, IndexState, IndexedDocument, IndexedNode, InsertOutcome, LoadRequest,
-    NodePage, Page, RebuildCause, SearchRequest, StoreObserver, StoredDocument, StoredNode, UpdateOutcome,
+    NodePage, Page, RebuildCause, SearchRequest, StoreObserver, StoredDocument, StoredNode, Totals, UpdateOutcome,
 };

@@ -150,6 +150,15 @@ pub enum IndexState {
     Unavailable(String),
 }
 
+/// How much is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Indexes.
+    pub indexes: u64,
+    /// Nodes in all of them; those of an index that cannot be read are not counted.
+    pub nodes: u64,
+}
+
 /// Why a derived index was built anew from the documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RebuildCause {
@@ -177,6 +186,9 @@ pub trait DocumentStore: Send + Sync {
 
     /// State of every index, for readiness and metrics.
     async fn index_states(&self) -> Result<Vec<(IndexName, IndexState)>, StoreError>;
+
+    /// How much is stored in all indexes, for metrics.
+    async fn totals(&self) -> Result<Totals, StoreError>;
 
     /// Whether an index of this name exists.
     async fn contains(&self, name: &IndexName) -> Result<bool, StoreError>;

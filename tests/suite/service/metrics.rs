@@ -19,6 +19,8 @@ async fn requests_are_counted_under_kaitos_names() -> Result<()> {
         "rag_indexes_document_requests_total{status=\"failure\"} 1.0",
         "rag_embedding_requests_total{status=\"success\",mode=\"local\"} 2.0",
         "e2e_request_total{status=\"success\"} 5.0",
+        "rag_index_count 1",
+        "rag_node_count 3",
         "rag_retrieve_result_count_count 1",
         "num_requests_running 0",
     ] {

@@ -34,6 +34,11 @@ pub(crate) fn version(connection: &Connection) -> Result<Version, Fault> {
     })
 }
 
+/// Number of nodes.
+pub(crate) fn count_nodes(connection: &Connection) -> Result<u64, Fault> {
+    key_from_sql(connection.query_row("SELECT count(*) FROM nodes", [], |row| row.get(0))?)
+}
+
 /// Keys of all nodes.
 pub(crate) fn live_keys(connection: &Connection) -> Result<RoaringTreemap, Fault> {
     let mut statement = connection.prepare("SELECT key FROM embeddings ORDER BY key")?;

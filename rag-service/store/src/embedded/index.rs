@@ -55,6 +55,11 @@ pub(super) fn database(directory: &Path) -> PathBuf {
     directory.join("documents.sqlite")
 }
 
+/// Number of nodes of an index that is not open.
+pub(super) fn count_nodes(directory: &Path) -> Result<u64, Fault> {
+    docstore::count_nodes(&docstore::open_reader(&database(directory))?)
+}
+
 impl OpenIndex {
     /// Opens the index in a directory. The error says why it cannot be served.
     pub(super) fn open(directory: &Path, options: OpenOptions) -> Result<Self, String> {
@@ -88,6 +93,11 @@ impl OpenIndex {
             derived,
             writer,
         })
+    }
+
+    /// Number of nodes that can be found.
+    pub(super) fn node_count(&self) -> u64 {
+        self.derived.dense().len()
     }
 
     pub(super) fn manifest(&self) -> &Manifest {

@@ -15,7 +15,7 @@ use super::manifest::Manifest;
 use super::persist_root::PersistRoot;
 use super::{EmbeddedStoreSettings, snapshot};
 use crate::error::{Fault, OpenStore, StoreError};
-use crate::store::{IndexState, LoadRequest, StoreObserver};
+use crate::store::{IndexState, LoadRequest, StoreObserver, Totals};
 
 /// The indexes of one data directory.
 pub(super) struct Registry {
@@ -33,6 +33,8 @@ struct Slot {
     directory: PathBuf,
     created_at_unix_ms: AtomicU64,
     last_used: AtomicU64,
+    /// Nodes at the last count, while it is closed.
+    nodes: Mutex<Option<u64>>,
     state: Mutex<SlotState>,
 }
 
@@ -100,6 +102,16 @@ impl Registry {
             .iter()
             .filter_map(|slot| Some((slot.name.clone(), state(slot)?)))
             .collect()
+    }
+
+    /// How much is stored. Blocks, but not for an index that is being opened or replaced: that one's last count counts.
+    pub(super) fn totals(&self) -> Totals {
+        let slots: Vec<Arc<Slot>> = self.slots.read().values().cloned().collect();
+        let made = slots.iter().filter(|slot| slot.created_at_unix_ms.load(Ordering::Relaxed) > 0);
+        made.fold(Totals::default(), |totals, slot| Totals {
+            indexes: totals.indexes + 1,
+            nodes: totals.nodes + slot.node_count(),
+        })
     }
 
     /// The open index of this name, opening it if need be. Blocks.
@@ -241,6 +253,7 @@ impl Registry {
             }
             match OpenIndex::open(&slot.directory, self.options.clone()) {
                 Ok(index) => {
+                    *slot.nodes.lock() = None;
                     let index = Arc::new(index);
                     *state = SlotState::Open(Arc::clone(&index));
                     index
@@ -316,12 +329,28 @@ impl Registry {
 }
 
 impl Slot {
+    /// Number of nodes. An index that is closed is counted once, since nobody changes it.
+    fn node_count(&self) -> u64 {
+        let mut last = self.nodes.lock();
+        let count = match self.state.try_lock().as_deref() {
+            Some(SlotState::Open(index)) => Some(index.node_count()),
+            Some(SlotState::Absent) => None,
+            Some(SlotState::Closed | SlotState::Unavailable(_)) => {
+                last.or_else(|| index::count_nodes(&self.directory).ok())
+            }
+            None => *last,
+        };
+        *last = count;
+        count.unwrap_or_default()
+    }
+
     fn absent(name: IndexName, directory: PathBuf) -> Self {
         Self {
             name,
             directory,
             created_at_unix_ms: AtomicU64::new(0),
             last_used: AtomicU64::new(0),
+            nodes: Mutex::new(None),
             state: Mutex::new(SlotState::Absent),
         }
     }

@@ -114,6 +114,25 @@ fn a_filter_is_applied_before_ranking_and_to_listings() {
 }
 
 #[test]
+fn what_is_stored_is_counted_in_indexes_that_are_closed_too() {
+    let fixture = Fixture::with_open_indexes(1);
+    block_on(async {
+        let totals = async || {
+            let totals = fixture.store.totals().await.unwrap();
+            (totals.indexes, totals.nodes)
+        };
+        assert_eq!(totals().await, (0, 0));
+        fixture.insert("one", &["alpha beta|gamma delta"]).await;
+        fixture.insert("two", &["alpha"]).await;
+        assert_eq!(totals().await, (2, 3), "one of them is closed");
+        fixture.insert("one", &["epsilon"]).await;
+        assert_eq!(totals().await, (2, 4));
+        fixture.store.delete_index(&name("two")).await.unwrap();
+        assert_eq!(totals().await, (1, 3));
+    });
+}
+
+#[test]
 fn a_deleted_index_is_gone_and_its_name_free() {
     let fixture = Fixture::new();
     block_on(async {
