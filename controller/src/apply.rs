@@ -43,9 +43,8 @@ pub enum ApplyError {
         name: String,
         /// What the API server said.
         message: String,
-        /// What it said, in full.
-        #[source]
-        source: Box<kube::Error>,
+        /// What it said, in full. Not a source, since the message says it already.
+        answer: Box<kube::Error>,
     },
     /// There is such an object, and it is somebody else's.
     #[error(
@@ -60,8 +59,8 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    pub(crate) fn refuse<K: Resource<DynamicType = ()>>(name: &str, source: kube::Error) -> Self {
-        let message = match &source {
+    pub(crate) fn refuse<K: Resource<DynamicType = ()>>(name: &str, answer: kube::Error) -> Self {
+        let message = match &answer {
             kube::Error::Api(status) => status.message.clone(),
             other => other.to_string(),
         };
@@ -69,7 +68,7 @@ impl ApplyError {
             kind: K::kind(&()).into_owned(),
             name: name.to_owned(),
             message,
-            source: Box::new(source),
+            answer: Box::new(answer),
         }
     }
 }

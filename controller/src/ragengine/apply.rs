@@ -1,11 +1,14 @@
 //! Making an engine's objects as they were built, and deleting those that are not wanted any more.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::{Client, Resource, ResourceExt};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::json;
 
 use super::build::{Policy, Resources};
 use super::dereference::Live;
 use crate::apply::{Applicable, ApplyError, apply as apply_one, delete, take_over};
+use crate::names::FIELD_MANAGER;
 
 /// What the API server has now.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(crate) async fn apply(
     one.ensure_or_remove(network_policy, live.network_policy.as_deref())
         .await?;
     one.ensure_or_remove(budget, live.budget.as_deref()).await?;
+    one.clear_rolling_update(&deployment, live.deployment.as_deref())
+        .await?;
     let deployment = one.ensure(deployment, live.deployment.as_deref()).await?;
     Ok(Applied { deployment })
 }
@@ -74,6 +79,30 @@ impl One<'_> {
         match desired {
             Some(desired) => self.ensure(desired, live).await.map(drop),
             None => self.remove(live).await,
+        }
+    }
+
+    /// What somebody else has said of rolling updates makes the strategy Recreate invalid, and server-side apply cannot
+    /// say that it should not be there.
+    async fn clear_rolling_update(&self, desired: &Deployment, live: Option<&Deployment>) -> Result<(), ApplyError> {
+        let strategy = |deployment: &Deployment| deployment.spec.as_ref().and_then(|spec| spec.strategy.clone());
+        let recreates = strategy(desired).is_some_and(|wanted| wanted.type_.as_deref() == Some("Recreate"));
+        let Some(live) = live.filter(|live| {
+            self.owns(*live) && recreates && strategy(live).is_some_and(|found| found.rolling_update.is_some())
+        }) else {
+            return Ok(());
+        };
+        let name = live.name_any();
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &live.namespace().unwrap_or_default());
+        let patch = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match api.patch(&name, &parameters, &Patch::Merge(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(answer) => Err(ApplyError::refuse::<Deployment>(&name, answer)),
         }
     }
 

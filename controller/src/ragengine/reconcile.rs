@@ -232,7 +232,7 @@ async fn create_claim(client: &Client, claim: &DynamicObject) -> Result<(), Appl
             kind: "NodeClaim".to_owned(),
             name: claim.name_any(),
             message: source.to_string(),
-            source: Box::new(source),
+            answer: Box::new(source),
         }),
     }
 }

@@ -192,8 +192,8 @@ impl Run {
 fn retry_after(error: &ReconcileError) -> Option<Duration> {
     let error = match error {
         ReconcileError::Status(error) => error,
-        ReconcileError::Apply(ApplyError::Refuse { source, .. })
-        | ReconcileError::Dereference(DereferenceError::Read { source, .. }) => source,
+        ReconcileError::Apply(ApplyError::Refuse { answer, .. }) => answer,
+        ReconcileError::Dereference(DereferenceError::Read { source, .. }) => source,
         ReconcileError::Apply(ApplyError::Foreign { .. }) => return None,
     };
     let kube::Error::Api(status) = error else {

@@ -26,7 +26,10 @@ async fn a_secret_is_named_when_it_is_missing_and_replaces_pods_when_it_changes_
     spec["inferenceService"] = json!({"url": "http://llm/v1", "accessSecret": "llm", "contextWindowSize": 512});
     stage.admin.create(ENGINES, &super::engine("docs", &spec)).await?;
     let path = format!("{ENGINES}/docs");
-    let missing = |engine: &Value| condition(engine, "InferenceReady") == ("False", "SecretNotFound");
+    let missing = |engine: &Value| {
+        condition(engine, "InferenceReady") == ("False", "SecretNotFound")
+            && condition(engine, "ServiceReady").0 == "True"
+    };
     let engine = stage.admin.wait_for(&path, missing).await?;
     assert!(message(&engine, "InferenceReady").contains("\"llm\""));
     assert!(message(&engine, "Ready").contains("\"llm\""));
