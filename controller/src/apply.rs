@@ -18,7 +18,7 @@ use crate::digest;
 use crate::names::{APPLIED, FIELD_MANAGER};
 
 pub use adopt::{Adoption, take_over};
-pub use covers::covers;
+pub use covers::difference;
 
 /// An object that can be applied.
 pub trait Applicable:
@@ -83,8 +83,13 @@ pub async fn apply<K: Applicable>(client: &Client, mut desired: K, live: Option<
     desired
         .annotations_mut()
         .insert(APPLIED.to_owned(), digest::short(&applied, 16).to_owned());
-    if let Some(live) = live.filter(|live| is_current(&desired, live)) {
-        return Ok(live.clone());
+    if let Some(live) = live {
+        match outdated(&desired, live) {
+            None => return Ok(live.clone()),
+            Some(what) => tracing::info!(
+                object.kind = %K::kind(&()), object.name = desired.name_any(), difference = what, "an object is made as it should be"
+            ),
+        }
     }
     let name = desired.name_any();
     let api: Api<K> = Api::namespaced(client.clone(), &desired.namespace().unwrap_or_default());
@@ -116,14 +121,14 @@ pub async fn delete<K: Applicable>(client: &Client, seen: &K) -> Result<(), Appl
     }
 }
 
-/// Whether `live` was made from just this `desired`, and still has all that it says.
-fn is_current<K: Applicable>(desired: &K, live: &K) -> bool {
+/// Where `live` is not as it should be: it was made from another `desired`, or has not all that this one says.
+fn outdated<K: Applicable>(desired: &K, live: &K) -> Option<String> {
     if desired.annotations().get(APPLIED) != live.annotations().get(APPLIED) {
-        return false;
+        return Some("the object that is wanted".to_owned());
     }
     match (serde_json::to_value(desired), serde_json::to_value(live)) {
-        (Ok(desired), Ok(live)) => covers(&live, &desired),
-        _ => false,
+        (Ok(desired), Ok(live)) => difference(&live, &desired),
+        _ => None,
     }
 }
 

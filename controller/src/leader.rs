@@ -74,15 +74,12 @@ impl Election {
         }
     }
 
-    /// Renews until `stop`, or until the lease is lost: then this returns, and the work has to end at once.
-    pub async fn hold(&mut self, stop: &CancellationToken) {
+    /// Renews until the lease is lost: then this returns, and the work has to end at once.
+    pub async fn hold(&mut self) {
         let mut rounds = self.rounds();
         let mut renewed = Instant::now();
         loop {
-            tokio::select! {
-                _ = rounds.tick() => {}
-                () = stop.cancelled() => return,
-            }
+            rounds.tick().await;
             let left = (renewed + self.settings.deadline).saturating_duration_since(Instant::now());
             match timeout(left, self.attempt()).await {
                 Ok(Ok(true)) => renewed = Instant::now(),

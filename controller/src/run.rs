@@ -141,23 +141,28 @@ async fn lead(
         return Ok(());
     }
     let mut election = Election::new(client.clone(), election(options, namespace.clone()));
-    if !election.win(stop).await {
-        return Ok(());
+    while election.win(stop).await {
+        metrics.set_leader(true);
+        let work = control(
+            options,
+            client.clone(),
+            namespace.clone(),
+            metrics.clone(),
+            stop.clone(),
+        );
+        // The lease is held until the work is done, also while it is being finished. When it is lost, the work is
+        // dropped here and now, because it would be two copies' work.
+        let done = tokio::select! {
+            () = work => true,
+            () = election.hold() => false,
+        };
+        metrics.set_leader(false);
+        if done {
+            ensure!(stop.is_cancelled(), "the controller has ended by itself");
+            election.release().await;
+            break;
+        }
     }
-    metrics.set_leader(true);
-    let working = stop.child_token();
-    let mut work = std::pin::pin!(control(options, client, namespace, metrics.clone(), working.clone()));
-    // The lease is held until the work is done, also while it is being finished.
-    let done = CancellationToken::new();
-    let held = tokio::select! {
-        () = &mut work => true,
-        () = election.hold(&done) => false,
-    };
-    metrics.set_leader(false);
-    // Work that goes on without the lease would be two copies' work, so it is dropped here and now.
-    ensure!(held, "the lease was lost, so the work ends here");
-    ensure!(stop.is_cancelled(), "the controller has ended by itself");
-    election.release().await;
     Ok(())
 }
 

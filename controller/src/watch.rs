@@ -4,6 +4,7 @@
 //! more, is then news, since nobody knows what happened in between.
 
 mod optional;
+mod recent;
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -18,11 +19,19 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 pub use optional::{Served, Serving, served};
+pub use recent::{Cache, Outdated};
 
 /// Who wants to know of changes.
 pub trait Listener<K>: Send {
     /// An object was made, changed or deleted, and the cache knows.
     fn changed(&self, object: &K) -> impl Future<Output = ()> + Send;
+
+    /// An object was deleted. [`Listener::changed`] is called, too.
+    fn gone(&self, _object: &K) {}
+
+    /// Everything was listed anew. [`Listener::changed`] is called for each object, and for those that are not there
+    /// any more.
+    fn listed(&self) {}
 }
 
 /// Keeps `writer`'s cache as the API says, and tells `listener` of every change. Objects are made smaller by `slim`
@@ -75,9 +84,14 @@ async fn follow<K>(
         }
         writer.apply_watcher_event(&event);
         match event {
-            Event::Apply(object) | Event::Delete(object) => listener.changed(&object).await,
+            Event::Apply(object) => listener.changed(&object).await,
+            Event::Delete(object) => {
+                listener.gone(&object);
+                listener.changed(&object).await;
+            }
             Event::Init | Event::InitApply(_) => {}
             Event::InitDone => {
+                listener.listed();
                 let gone = std::mem::take(&mut before)
                     .into_iter()
                     .filter(|object| !is_kept(object));

@@ -2,44 +2,75 @@
 
 use serde_json::{Map, Value};
 
-/// Whether `live` has all that `desired` says. What `live` has besides is left alone: defaults, and what others own.
+/// Fields that the API server leaves out when they are false. Others would mean something else when they are missing.
+const OMITTED_WHEN_FALSE: [&str; 1] = ["publishNotReadyAddresses"];
+
+/// Where `live` does not have what `desired` says; `None` when it has all of it. What `live` has besides is left alone:
+/// defaults, and what others own.
 ///
 /// Lists of things with names are compared by name, in any order, as server-side apply merges them; other lists one by
 /// one. An empty object or list is the same as none.
-pub fn covers(live: &Value, desired: &Value) -> bool {
-    match (live, desired) {
-        (Value::Object(live), Value::Object(desired)) => desired.iter().all(|(name, value)| member(live, name, value)),
-        (Value::Array(live), Value::Array(desired)) => list(live, desired),
+pub fn difference(live: &Value, desired: &Value) -> Option<String> {
+    differs(live, desired).map(|mut path| {
+        path.reverse();
+        path.join(".")
+    })
+}
+
+/// The path to the difference, from its end.
+fn differs(live: &Value, desired: &Value) -> Option<Vec<String>> {
+    let is_same = match (live, desired) {
+        (Value::Object(live), Value::Object(desired)) => {
+            return desired.iter().find_map(|(name, value)| {
+                let mut path = member(live, name, value)?;
+                path.push(name.clone());
+                Some(path)
+            });
+        }
+        (Value::Array(live), Value::Array(desired)) => return list(live, desired),
         (Value::String(live), Value::String(desired)) => live == desired || same_quantity(live, desired),
         (live, desired) => live == desired,
-    }
+    };
+    (!is_same).then(Vec::new)
 }
 
-fn member(live: &Map<String, Value>, name: &str, desired: &Value) -> bool {
+fn member(live: &Map<String, Value>, name: &str, desired: &Value) -> Option<Vec<String>> {
     match live.get(name) {
-        Some(live) => covers(live, desired),
-        None => is_nothing(desired),
+        Some(live) => differs(live, desired),
+        None => (!is_nothing(name, desired)).then(Vec::new),
     }
 }
 
-fn is_nothing(value: &Value) -> bool {
+fn is_nothing(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
+        Value::Bool(value) => !value && OMITTED_WHEN_FALSE.contains(&name),
         Value::Object(members) => members.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
     }
 }
 
-fn list(live: &[Value], desired: &[Value]) -> bool {
+fn list(live: &[Value], desired: &[Value]) -> Option<Vec<String>> {
     if !desired.is_empty() && desired.iter().all(|item| name_of(item).is_some()) {
-        return desired.iter().all(|item| {
-            live.iter()
-                .find(|candidate| name_of(candidate) == name_of(item))
-                .is_some_and(|candidate| covers(candidate, item))
+        return desired.iter().find_map(|item| {
+            let found = live.iter().find(|candidate| name_of(candidate) == name_of(item));
+            let mut path = found.map_or(Some(Vec::new()), |found| differs(found, item))?;
+            path.extend(name_of(item).map(ToOwned::to_owned));
+            Some(path)
         });
     }
-    live.len() == desired.len() && live.iter().zip(desired).all(|(live, desired)| covers(live, desired))
+    if live.len() != desired.len() {
+        return Some(Vec::new());
+    }
+    live.iter()
+        .zip(desired)
+        .enumerate()
+        .find_map(|(place, (live, desired))| {
+            let mut path = differs(live, desired)?;
+            path.push(place.to_string());
+            Some(path)
+        })
 }
 
 fn name_of(item: &Value) -> Option<&str> {
@@ -102,16 +133,22 @@ mod tests {
             (json!({"list": [2, 1]}), false),
             (json!({"extra": "z"}), false),
         ] {
-            assert_eq!(covers(&live, &desired), covered, "{desired}");
+            assert_eq!(difference(&live, &desired).is_none(), covered, "{desired}");
         }
     }
 
     #[test]
     fn named_items_are_found_in_any_order_beside_those_of_others() {
         let live = json!([{"name": "injected"}, {"name": "b", "value": "2", "more": 1}, {"name": "a", "value": "1"}]);
-        assert!(covers(&live, &json!([{"name": "a", "value": "1"}, {"name": "b"}])));
-        assert!(!covers(&live, &json!([{"name": "a", "value": "2"}])));
-        assert!(!covers(&live, &json!([{"name": "c"}])));
+        assert_eq!(
+            difference(&live, &json!([{"name": "a", "value": "1"}, {"name": "b"}])),
+            None
+        );
+        assert_eq!(
+            difference(&live, &json!([{"name": "a", "value": "2"}])).as_deref(),
+            Some("a.value")
+        );
+        assert_eq!(difference(&live, &json!([{"name": "c"}])).as_deref(), Some("c"));
     }
 
     #[test]
@@ -125,7 +162,19 @@ mod tests {
             ("abc", "abd", false),
             ("8Gi", "9Gi", false),
         ] {
-            assert_eq!(covers(&json!(one), &json!(other)), same, "{one} {other}");
+            assert_eq!(difference(&json!(one), &json!(other)).is_none(), same, "{one} {other}");
         }
+    }
+
+    #[test]
+    fn the_place_of_a_difference_is_told_and_false_is_nothing_only_where_the_api_server_omits_it() {
+        let live = json!({"spec": {"ports": [{"port": 80}], "type": "ClusterIP"}});
+        let changed = json!({"spec": {"ports": [{"port": 81}]}});
+        assert_eq!(difference(&live, &changed).as_deref(), Some("spec.ports.0.port"));
+        assert_eq!(
+            difference(&live, &json!({"spec": {"publishNotReadyAddresses": false}})),
+            None
+        );
+        assert!(difference(&live, &json!({"spec": {"automountServiceAccountToken": false}})).is_some());
     }
 }

@@ -6,6 +6,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::build::{Policy, Resources};
+use super::caches::Caches;
 use super::dereference::Live;
 use crate::apply::{Applicable, ApplyError, apply as apply_one, delete, take_over};
 use crate::names::FIELD_MANAGER;
@@ -17,7 +18,7 @@ pub(crate) struct Applied {
     pub deployment: Deployment,
 }
 
-/// Applies them. `owner` is the engine's uid.
+/// Applies them, and has the caches remember it. `owner` is the engine's uid.
 ///
 /// # Errors
 ///
@@ -27,6 +28,7 @@ pub(crate) async fn apply(
     owner: &str,
     resources: Resources,
     live: &Live,
+    caches: &Caches,
 ) -> Result<Applied, ApplyError> {
     // Without `..`, so that a new kind does not compile until it is applied.
     let Resources {
@@ -44,13 +46,20 @@ pub(crate) async fn apply(
         Policy::AsItIs => {}
         Policy::None => one.remove(live.policy.as_ref()).await?,
     }
-    one.ensure(service, live.service.as_deref()).await?;
-    one.ensure_or_remove(network_policy, live.network_policy.as_deref())
-        .await?;
-    one.ensure_or_remove(budget, live.budget.as_deref()).await?;
+    caches
+        .services
+        .remember(one.ensure(service, live.service.as_deref()).await?);
+    let live_policy = live.network_policy.as_deref();
+    if let Some(applied) = one.ensure_or_remove(network_policy, live_policy).await? {
+        caches.network_policies.remember(applied);
+    }
+    if let Some(applied) = one.ensure_or_remove(budget, live.budget.as_deref()).await? {
+        caches.budgets.remember(applied);
+    }
     one.clear_rolling_update(&deployment, live.deployment.as_deref())
         .await?;
     let deployment = one.ensure(deployment, live.deployment.as_deref()).await?;
+    caches.deployments.remember(deployment.clone());
     Ok(Applied { deployment })
 }
 
@@ -75,10 +84,14 @@ impl One<'_> {
         apply_one(self.client, desired, None).await
     }
 
-    async fn ensure_or_remove<K: Applicable>(&self, desired: Option<K>, live: Option<&K>) -> Result<(), ApplyError> {
+    async fn ensure_or_remove<K: Applicable>(
+        &self,
+        desired: Option<K>,
+        live: Option<&K>,
+    ) -> Result<Option<K>, ApplyError> {
         match desired {
-            Some(desired) => self.ensure(desired, live).await.map(drop),
-            None => self.remove(live).await,
+            Some(desired) => self.ensure(desired, live).await.map(Some),
+            None => self.remove(live).await.map(|()| None),
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use self::watchers::{Optional, Watchers, empty};
 use super::triggers::{self, Trigger};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
-use crate::watch::{Served, served};
+use crate::watch::{Cache, Served, served};
 
 /// An engine, or what is known of one that cannot be decoded.
 pub(crate) type Guarded = DeserializeGuard<RAGEngine>;
@@ -31,13 +31,13 @@ pub(crate) struct Caches {
     /// Engines.
     pub engines: Store<Guarded>,
     /// Deployments that we made.
-    pub deployments: Store<Deployment>,
+    pub deployments: Cache<Deployment>,
     /// Services that we made.
-    pub services: Store<Service>,
+    pub services: Cache<Service>,
     /// NetworkPolicies that we made.
-    pub network_policies: Store<NetworkPolicy>,
+    pub network_policies: Cache<NetworkPolicy>,
     /// PodDisruptionBudgets that we made.
-    pub budgets: Store<PodDisruptionBudget>,
+    pub budgets: Cache<PodDisruptionBudget>,
     /// Revisions of engines.
     pub revisions: Store<ControllerRevision>,
     /// Pods of engines.
@@ -131,10 +131,10 @@ impl Caches {
         let (serving_workspaces, workspaces_served) = served();
         let caches = Arc::new(Self {
             engines,
-            deployments,
-            services,
-            network_policies,
-            budgets,
+            deployments: Cache::new(deployments),
+            services: Cache::new(services),
+            network_policies: Cache::new(network_policies),
+            budgets: Cache::new(budgets),
             revisions,
             pods,
             config_maps,
@@ -152,10 +152,10 @@ impl Caches {
         let ours = || all().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
         let mut watchers = Watchers::new(&scope.client, trigger, &caches);
         watchers.objects(scope.api(), all(), engine_writer, as_it_is, triggers::engine);
-        watchers.objects::<Deployment>(scope.api(), ours(), deployment_writer, as_it_is, triggers::owner);
-        watchers.objects::<Service>(scope.api(), ours(), service_writer, as_it_is, triggers::owner);
-        watchers.objects::<NetworkPolicy>(scope.api(), ours(), network_policy_writer, as_it_is, triggers::owner);
-        watchers.objects::<PodDisruptionBudget>(scope.api(), ours(), budget_writer, as_it_is, triggers::owner);
+        watchers.applied(scope.api(), ours(), deployment_writer, &caches.deployments);
+        watchers.applied(scope.api(), ours(), service_writer, &caches.services);
+        watchers.applied(scope.api(), ours(), network_policy_writer, &caches.network_policies);
+        watchers.applied(scope.api(), ours(), budget_writer, &caches.budgets);
         let of_engines = all().labels(labels::RAGENGINE_REVISION_OF);
         let no_data = |revision: &mut ControllerRevision| revision.data = None;
         watchers.objects(scope.api(), of_engines, revision_writer, no_data, triggers::owner);
@@ -219,23 +219,24 @@ impl Caches {
     async fn wait_until_complete(&self) {
         // A cache is never abandoned by its writer while the tasks live, so these waits cannot fail.
         macro_rules! wait {
-            ($($store:ident),*) => { $( let _ = self.$store.wait_until_ready().await; )* };
+            ($($store:expr),*) => { $( let _ = $store.wait_until_ready().await; )* };
         }
         wait!(
-            engines,
-            deployments,
-            services,
-            network_policies,
-            budgets,
-            revisions,
-            pods
+            self.engines,
+            self.revisions,
+            self.pods,
+            self.nodes,
+            self.secrets,
+            self.volume_claims
         );
-        wait!(config_maps, default_policy, secrets, volume_claims, nodes);
+        wait!(self.config_maps, self.default_policy);
+        wait!(self.deployments.store(), self.services.store());
+        wait!(self.network_policies.store(), self.budgets.store());
         if self.node_claims_served.known().await {
-            wait!(node_claims);
+            wait!(self.node_claims);
         }
         if self.workspaces_served.known().await {
-            wait!(workspaces);
+            wait!(self.workspaces);
         }
     }
 

@@ -99,7 +99,7 @@ pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Act
         }
     };
     let uid = engine.uid().unwrap_or_default();
-    let applied = apply(client, &uid, build(&built, settings), &references.live).await;
+    let applied = apply(client, &uid, build(&built, settings), &references.live, caches).await;
     let observation = Observation {
         engine: &built,
         references: &references,

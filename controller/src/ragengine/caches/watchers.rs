@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::{Caches, Guarded};
-use crate::ragengine::triggers::Trigger;
-use crate::watch::{self, Listener, Served, Serving};
+use crate::ragengine::triggers::{self, Trigger};
+use crate::watch::{self, Cache, Listener, Outdated, Served, Serving};
 
 /// Which engines an object concerns.
 pub(super) type Concerns<K> = fn(&K, &Caches) -> Vec<ObjectRef<Guarded>>;
@@ -33,9 +33,22 @@ struct Passing<K> {
     trigger: Trigger,
     caches: Arc<Caches>,
     concerns: Concerns<K>,
+    outdated: Option<Box<dyn Outdated<K>>>,
 }
 
 impl<K: Sync> Listener<K> for Passing<K> {
+    fn gone(&self, object: &K) {
+        if let Some(outdated) = &self.outdated {
+            outdated.gone(object);
+        }
+    }
+
+    fn listed(&self) {
+        if let Some(outdated) = &self.outdated {
+            outdated.listed();
+        }
+    }
+
     async fn changed(&self, object: &K) {
         self.trigger.send(|| (self.concerns)(object, &self.caches)).await;
     }
@@ -79,6 +92,18 @@ impl Watchers {
         });
     }
 
+    /// Objects that we apply: what was applied counts until the watch knows it.
+    pub(super) fn applied<K>(&mut self, api: Api<K>, selector: Config, mut writer: Writer<K>, cache: &Cache<K>)
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let mut passing = self.passing(triggers::owner::<K>);
+        passing.outdated = Some(Box::new(cache.clone()));
+        self.tasks.spawn(async move {
+            watch::objects(api, selector, &mut writer, &(), |_| (), &passing).await;
+        });
+    }
+
     /// Watches a kind while the cluster has its definition.
     pub(super) fn optional<K>(&mut self, optional: Optional<K>, api: Api<K>, selector: Config, concerns: Concerns<K>)
     where
@@ -110,6 +135,7 @@ impl Watchers {
             trigger: self.trigger.clone(),
             caches: Arc::clone(&self.caches),
             concerns,
+            outdated: None,
         }
     }
 }
