@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Parser;
 use kaito_embeddings::{Embedder, LocalEmbedder};
-use rag_core::document::{Document, DocumentDigest};
+use rag_core::document::Document;
 use rag_core::embed_text::EmbeddedKeys;
 use rag_core::embedding::Embedding;
 use rag_core::index_name::IndexName;
@@ -161,8 +161,7 @@ fn document(random: &mut StdRng, embedding: &Embedding) -> IndexedDocument {
     };
     let nodes = link_nodes(&document.id, TextKind::Prose, vec![chunk]);
     IndexedDocument {
-        digest: DocumentDigest::from(&document),
-        document,
+        document: document.into(),
         search_header: String::new(),
         nodes: nodes
             .into_iter()

@@ -1,6 +1,7 @@
 //! Documents: what a user hands in, identified by what it says.
 
 use std::fmt;
+use std::ops::Deref;
 
 use sha2::{Digest, Sha256};
 
@@ -99,6 +100,43 @@ impl From<&Document> for DocumentDigest {
             content_hash: document.content_hash_with(&text_id),
             text_id,
         }
+    }
+}
+
+/// A document and its digest, which is computed once. Neither changes any more, so that they stay each other's.
+#[derive(Clone, Debug)]
+pub struct DigestedDocument {
+    document: Document,
+    digest: DocumentDigest,
+}
+
+impl DigestedDocument {
+    /// What the document says, by digests.
+    pub fn digest(&self) -> &DocumentDigest {
+        &self.digest
+    }
+}
+
+impl From<Document> for DigestedDocument {
+    fn from(document: Document) -> Self {
+        Self {
+            digest: DocumentDigest::from(&document),
+            document,
+        }
+    }
+}
+
+impl From<DigestedDocument> for Document {
+    fn from(digested: DigestedDocument) -> Self {
+        digested.document
+    }
+}
+
+impl Deref for DigestedDocument {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        &self.document
     }
 }
 

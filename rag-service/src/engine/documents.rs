@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rag_core::document::{Document, DocumentDigest, DocumentId};
+use rag_core::document::{DigestedDocument, Document, DocumentId};
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
 use rag_store::{DocumentPage, NodePage, Page, UpdateOutcome};
@@ -58,14 +58,14 @@ impl Engine {
         name: &IndexName,
         documents: Vec<Document>,
     ) -> Result<UpdatedDocuments, EngineError> {
-        let digests: Vec<DocumentDigest> = documents.iter().map(DocumentDigest::from).collect();
-        let plan = self.store.plan_update(name, digests.clone()).await?;
-        let changed: Vec<(Document, DocumentDigest)> = documents
+        let documents: Vec<DigestedDocument> = documents.into_iter().map(DigestedDocument::from).collect();
+        let digests = documents.iter().map(|document| document.digest().clone()).collect();
+        let plan = self.store.plan_update(name, digests).await?;
+        let changed: Vec<DigestedDocument> = documents
             .iter()
-            .zip(digests)
             .zip(&plan)
             .filter(|(_, outcome)| **outcome == UpdateOutcome::Updated)
-            .map(|((document, digest), _)| (document.clone(), digest))
+            .map(|(document, _)| document.clone())
             .collect();
         // The writer decides again, inside its transaction; its word counts.
         let mut decided = if changed.is_empty() {
@@ -76,7 +76,7 @@ impl Engine {
         }
         .into_iter();
         let mut result = UpdatedDocuments::default();
-        for (document, planned) in documents.into_iter().zip(plan) {
+        for (document, planned) in documents.into_iter().map(Document::from).zip(plan) {
             let outcome = match planned {
                 UpdateOutcome::Updated => decided.next().unwrap_or(planned),
                 UpdateOutcome::Unchanged | UpdateOutcome::NotFound => planned,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rag_core::document::{Document, DocumentDigest, DocumentId};
+use rag_core::document::{DigestedDocument, Document, DocumentId};
 use rag_core::embed_text::EmbeddedKeys;
 use rag_core::index_name::IndexName;
 use rag_core::node::Node;
@@ -17,8 +17,7 @@ use crate::metrics::StoreOperation;
 
 /// A document and its nodes, before they have vectors.
 struct ParsedDocument {
-    document: Document,
-    digest: DocumentDigest,
+    document: DigestedDocument,
     nodes: Vec<Node>,
 }
 
@@ -40,15 +39,14 @@ impl Engine {
             return Ok(Vec::new());
         }
         let mut ids: Vec<DocumentId> = documents.iter().map(|document| document.id.clone()).collect();
-        let digests: Vec<DocumentDigest> = documents.iter().map(DocumentDigest::from).collect();
-        let mut stored_ids = self.duplicates(name, &digests).await?;
+        let documents: Vec<DigestedDocument> = documents.into_iter().map(DigestedDocument::from).collect();
+        let mut stored_ids = self.duplicates(name, &documents).await?;
         let mut seen = HashSet::new();
-        let (places, new): (Vec<usize>, Vec<(Document, DocumentDigest)>) = documents
+        let (places, new): (Vec<usize>, Vec<DigestedDocument>) = documents
             .into_iter()
-            .zip(digests)
             .enumerate()
             .zip(&stored_ids)
-            .filter(|((_, (document, _)), stored)| stored.is_none() && seen.insert(document.id.clone()))
+            .filter(|((_, document), stored)| stored.is_none() && seen.insert(document.id.clone()))
             .map(|(numbered, _)| numbered)
             .unzip();
         let embedded = self.embed_documents(new).await?;
@@ -72,18 +70,19 @@ impl Engine {
     async fn duplicates(
         &self,
         name: &IndexName,
-        digests: &[DocumentDigest],
+        documents: &[DigestedDocument],
     ) -> Result<Vec<Option<DocumentId>>, EngineError> {
         if self.store.contains(name).await? {
-            return Ok(self.store.find_duplicates(name, digests.to_vec()).await?);
+            let digests = documents.iter().map(|document| document.digest().clone()).collect();
+            return Ok(self.store.find_duplicates(name, digests).await?);
         }
-        Ok(vec![None; digests.len()])
+        Ok(vec![None; documents.len()])
     }
 
     /// Cuts and embeds documents, in their order.
     pub(super) async fn embed_documents(
         &self,
-        documents: Vec<(Document, DocumentDigest)>,
+        documents: Vec<DigestedDocument>,
     ) -> Result<Vec<IndexedDocument>, EngineError> {
         let parser = Arc::clone(&self.node_parser);
         let parsed = tokio::task::spawn_blocking(move || parse_all(&parser, documents))
@@ -101,7 +100,6 @@ impl Engine {
                 IndexedDocument {
                     search_header: self.embedded_keys.header(&parsed.document.metadata),
                     document: parsed.document,
-                    digest: parsed.digest,
                     nodes: parsed
                         .nodes
                         .into_iter()
@@ -114,17 +112,13 @@ impl Engine {
     }
 }
 
-fn parse_all(
-    parser: &NodeParser,
-    documents: Vec<(Document, DocumentDigest)>,
-) -> Result<Vec<ParsedDocument>, ParseNodes> {
+fn parse_all(parser: &NodeParser, documents: Vec<DigestedDocument>) -> Result<Vec<ParsedDocument>, ParseNodes> {
     documents
         .into_iter()
-        .map(|(document, digest)| {
+        .map(|document| {
             Ok(ParsedDocument {
                 nodes: parser.parse(&document)?,
                 document,
-                digest,
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! The store as the engine sees it: indexes of documents that can be written, listed and searched.
 
 use async_trait::async_trait;
-use rag_core::document::{Document, DocumentDigest, DocumentId};
+use rag_core::document::{DigestedDocument, Document, DocumentDigest, DocumentId};
 use rag_core::embedding::Embedding;
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
@@ -24,9 +24,7 @@ pub struct IndexedNode {
 #[derive(Clone, Debug)]
 pub struct IndexedDocument {
     /// The document.
-    pub document: Document,
-    /// Its digests, known since it was asked whether it is stored already.
-    pub digest: DocumentDigest,
+    pub document: DigestedDocument,
     /// Chosen metadata lines that are searched together with each node's text; may be empty.
     pub search_header: String,
     /// The document's passages in reading order; none for a blank text.

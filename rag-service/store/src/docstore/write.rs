@@ -42,7 +42,7 @@ pub(crate) fn insert(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<InsertOutcome, Fault> {
-    if let Some(existing) = read::holder_of_text(connection, &entry.digest.text_id)? {
+    if let Some(existing) = read::holder_of_text(connection, &entry.document.digest().text_id)? {
         return Ok(InsertOutcome::Duplicate(existing));
     }
     // A document of this id whose text differs was moved away from it by an update; the id's own text takes it back.
@@ -57,7 +57,7 @@ pub(crate) fn update(
     entry: IndexedDocument,
     changes: &mut Changes,
 ) -> Result<UpdateOutcome, Fault> {
-    let outcome = read::update_outcome(connection, &entry.digest)?;
+    let outcome = read::update_outcome(connection, entry.document.digest())?;
     if outcome == UpdateOutcome::Updated {
         remove(connection, &entry.document.id, changes)?;
         store(connection, entry, changes)?;
@@ -104,7 +104,6 @@ fn remove(connection: &Connection, id: &DocumentId, changes: &mut Changes) -> Re
 fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes) -> Result<(), Fault> {
     let IndexedDocument {
         document,
-        digest,
         search_header,
         nodes,
     } = entry;
@@ -115,8 +114,8 @@ fn store(connection: &Connection, entry: IndexedDocument, changes: &mut Changes)
         )?
         .execute(params![
             document.id.as_str(),
-            digest.text_id.as_str(),
-            digest.content_hash,
+            document.digest().text_id.as_str(),
+            document.digest().content_hash,
             search_header,
             document.metadata.to_json(),
             document.text,

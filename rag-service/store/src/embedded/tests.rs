@@ -5,11 +5,13 @@ mod history;
 
 use std::path::Path;
 
+use rag_core::document::Document;
 use rag_core::filter::Filter;
+use rag_core::metadata::Metadata;
 use rag_core::retrieval::RetrievalMode;
 use serde_json::json;
 
-use self::fixture::{Fixture, block_on, document, name, search};
+use self::fixture::{Fixture, block_on, document, indexed, name, search};
 use crate::error::{OpenStore, StoreError};
 use crate::store::{DocumentStore, InsertOutcome, LoadRequest, Page, UpdateOutcome};
 
@@ -53,9 +55,11 @@ fn an_updated_document_keeps_its_id_and_is_known_by_its_new_text() {
     let fixture = Fixture::new();
     block_on(async {
         fixture.insert("i", &["old"]).await;
-        let mut changed = document("new", json!({}));
-        let id = document("old", json!({})).document.id;
-        changed.document.id = id.clone();
+        let id = document("old", json!({})).document.id.clone();
+        let changed = indexed(Document {
+            id: id.clone(),
+            ..Document::new("new".to_owned(), Metadata::default())
+        });
         let outcomes = fixture
             .store
             .update(&name("i"), vec![changed.clone(), changed.clone()])

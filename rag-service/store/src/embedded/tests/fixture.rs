@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rag_core::document::{Document, DocumentDigest};
+use rag_core::document::Document;
 use rag_core::embedding::Embedding;
 use rag_core::filter::Filter;
 use rag_core::index_name::IndexName;
@@ -174,8 +174,7 @@ pub(super) fn indexed(document: Document) -> IndexedDocument {
         })
         .collect();
     IndexedDocument {
-        digest: DocumentDigest::from(&document),
-        document,
+        document: document.into(),
         search_header: String::new(),
         nodes,
     }
