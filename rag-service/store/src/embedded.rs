@@ -37,7 +37,7 @@ use self::registry::Registry;
 use crate::error::{Fault, OpenStore, StoreError};
 use crate::store::{
     Candidates, DocumentPage, DocumentStore, IndexState, IndexedDocument, InsertOutcome, LoadRequest, NodePage, Page,
-    SearchRequest, StoreObserver, StoredNode, UpdateOutcome,
+    SearchRequest, StoreObserver, StoredNode, Totals, UpdateOutcome,
 };
 
 /// The vectors every index of a store holds.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use kaito_operator_tests::operator::{Chart, Operator, OperatorOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ENGINES, cluster_with_charts, engine, is_ready, local};
 
@@ -35,6 +35,11 @@ async fn only_the_leader_writes_and_a_killed_or_stopped_one_is_followed_by_the_o
     };
     installation.remove_webhooks(&cluster, Chart::Ragengine).await?;
     let admin = cluster.admin()?;
+    // A copy that is gone has left a lease behind, and its clock was far ahead of ours.
+    let ghost = json!({"metadata": {"name": "ef60f9b1.io"}, "spec": {
+        "holderIdentity": "ghost", "leaseDurationSeconds": 3, "renewTime": "2999-01-01T00:00:00.000000Z",
+    }});
+    admin.create("/apis/coordination.k8s.io/v1/namespaces/kaito-ragengine/leases", &ghost).await?;
     let mut first = installation.start(&cluster, &copy("first")).await?;
     first.wait_ready().await?;
     admin
