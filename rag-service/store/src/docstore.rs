@@ -13,8 +13,8 @@ mod write;
 pub(crate) use filtered::{matching_documents, matching_keys};
 pub(crate) use pool::ReaderPool;
 pub(crate) use read::{
-    Version, count_nodes, existing_texts, list_documents, list_nodes, live_keys, nodes_by_key, searched_texts, update_outcomes,
-    vectors, version,
+    Version, count_nodes, existing_texts, list_documents, list_nodes, live_keys, nodes_by_key, searched_texts,
+    update_outcomes, vectors, version,
 };
 pub(crate) use schema::{backup_to, open_reader, open_writer, renew_epoch, verify_snapshot};
 pub(crate) use write::{Changes, delete, insert, next_sequence, update};

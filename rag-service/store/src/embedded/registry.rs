@@ -107,7 +107,9 @@ impl Registry {
     /// How much is stored. Blocks, but not for an index that is being opened or replaced: that one's last count counts.
     pub(super) fn totals(&self) -> Totals {
         let slots: Vec<Arc<Slot>> = self.slots.read().values().cloned().collect();
-        let made = slots.iter().filter(|slot| slot.created_at_unix_ms.load(Ordering::Relaxed) > 0);
+        let made = slots
+            .iter()
+            .filter(|slot| slot.created_at_unix_ms.load(Ordering::Relaxed) > 0);
         made.fold(Totals::default(), |totals, slot| Totals {
             indexes: totals.indexes + 1,
             nodes: totals.nodes + slot.node_count(),

@@ -39,7 +39,9 @@ async fn only_the_leader_writes_and_a_killed_or_stopped_one_is_followed_by_the_o
     let ghost = json!({"metadata": {"name": "ef60f9b1.io"}, "spec": {
         "holderIdentity": "ghost", "leaseDurationSeconds": 3, "renewTime": "2999-01-01T00:00:00.000000Z",
     }});
-    admin.create("/apis/coordination.k8s.io/v1/namespaces/kaito-ragengine/leases", &ghost).await?;
+    admin
+        .create("/apis/coordination.k8s.io/v1/namespaces/kaito-ragengine/leases", &ghost)
+        .await?;
     let mut first = installation.start(&cluster, &copy("first")).await?;
     first.wait_ready().await?;
     admin

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ENGINES, engine, is_ready, local, stage};
 
@@ -26,13 +26,16 @@ async fn many_engines_settle_with_few_requests_and_then_nothing_is_written_but_t
         return Ok(());
     };
     let count = wanted();
+    let mut spec = local();
+    // So little that the one node has room for all.
+    spec["resources"] = json!({"requests": {"cpu": "1m", "memory": "1Mi"}});
     let started = Instant::now();
     futures::stream::iter(0..count)
         .map(|number| {
             let admin = stage.admin.clone();
             async move {
                 admin
-                    .create(ENGINES, &engine(&format!("docs-{number}"), &local()))
+                    .create(ENGINES, &engine(&format!("docs-{number}"), &spec))
                     .await
             }
         })
