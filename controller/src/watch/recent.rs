@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_newer_of_what_was_answered_and_what_the_watch_says_counts_until_the_object_is_gone() {
-        let (store, mut writer) = reflector::store();
+        let (store, mut writer) = reflector::store::<ConfigMap>();
         let cache = Cache::new(store);
         let reference = ObjectRef::new("a").within("b");
         let known = || cache.get(&reference).and_then(|object| object.resource_version());

@@ -33,11 +33,7 @@ async fn many_engines_settle_with_few_requests_and_then_nothing_is_written_but_t
     futures::stream::iter(0..count)
         .map(|number| {
             let admin = stage.admin.clone();
-            async move {
-                admin
-                    .create(ENGINES, &engine(&format!("docs-{number}"), &spec))
-                    .await
-            }
+            async move { admin.create(ENGINES, &engine(&format!("docs-{number}"), &spec)).await }
         })
         .buffer_unordered(16)
         .try_for_each(async |_| Ok(()))
