@@ -32,8 +32,8 @@ async fn many_engines_settle_with_few_requests_and_then_nothing_is_written_but_t
     let started = Instant::now();
     futures::stream::iter(0..count)
         .map(|number| {
-            let admin = stage.admin.clone();
-            async move { admin.create(ENGINES, &engine(&format!("docs-{number}"), &spec)).await }
+            let (admin, made) = (stage.admin.clone(), engine(&format!("docs-{number}"), &spec));
+            async move { admin.create(ENGINES, &made).await }
         })
         .buffer_unordered(16)
         .try_for_each(async |_| Ok(()))
