@@ -34,19 +34,45 @@ pub trait Listener<K>: Send {
     fn listed(&self) {}
 }
 
-/// Keeps `writer`'s cache as the API says, and tells `listener` of every change. Objects are made smaller by `slim`
-/// before they are kept.
+/// Which objects to keep, and what of them.
+#[derive(Clone)]
+pub struct Source<K> {
+    /// Where they are.
+    pub api: Api<K>,
+    /// Which of them.
+    pub selector: Config,
+    /// Makes them smaller before they are kept.
+    pub slim: fn(&mut K),
+}
+
+impl<K> Source<K> {
+    /// These objects, with all that is in them.
+    pub fn new(api: Api<K>, selector: Config) -> Self {
+        Self {
+            api,
+            selector,
+            slim: |_| (),
+        }
+    }
+
+    /// These objects, made smaller.
+    #[must_use]
+    pub fn slim(self, slim: fn(&mut K)) -> Self {
+        Self { slim, ..self }
+    }
+}
+
+/// Keeps `writer`'s cache as the API says, and tells `listener` of every change.
 pub async fn objects<K>(
-    api: Api<K>,
-    selector: Config,
+    source: Source<K>,
     writer: &mut Writer<K>,
     dynamic_type: &K::DynamicType,
-    slim: fn(&mut K),
     listener: &impl Listener<K>,
 ) where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     K::DynamicType: Clone + Eq + Hash + Debug,
 {
+    let Source { api, selector, slim } = source;
     let events = watcher(api, selector).default_backoff().modify(move |object: &mut K| {
         object.managed_fields_mut().clear();
         slim(object);

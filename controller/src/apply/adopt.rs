@@ -117,7 +117,7 @@ fn unite(target: &mut Value, more: &Value) {
 mod tests {
     use super::*;
 
-    fn entry(manager: &str, operation: &str, subresource: &str, fields: Value) -> ManagedFieldsEntry {
+    fn entry(manager: &str, operation: &str, subresource: &str, fields: &Value) -> ManagedFieldsEntry {
         serde_json::from_value(json!({
             "manager": manager, "operation": operation, "subresource": subresource, "fieldsV1": fields,
             "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
@@ -128,10 +128,10 @@ mod tests {
     #[test]
     fn kaitos_fields_become_ours_and_all_others_stay() {
         let entries = [
-            entry("kaito-ragengine", "Update", "", json!({"f:spec": {"f:replicas": {}}})),
-            entry("manager", "Update", "", json!({"f:spec": {"f:strategy": {}}})),
-            entry("kube-controller-manager", "Update", "status", json!({"f:status": {}})),
-            entry("kubectl-edit", "Update", "", json!({"f:metadata": {}})),
+            entry("kaito-ragengine", "Update", "", &json!({"f:spec": {"f:replicas": {}}})),
+            entry("manager", "Update", "", &json!({"f:spec": {"f:strategy": {}}})),
+            entry("kube-controller-manager", "Update", "status", &json!({"f:status": {}})),
+            entry("kubectl-edit", "Update", "", &json!({"f:metadata": {}})),
         ];
         let rewritten = rewritten(&entries).unwrap();
         assert_eq!(rewritten.len(), 3);
@@ -146,6 +146,6 @@ mod tests {
 
     #[test]
     fn an_object_without_fields_of_kaitos_is_left_alone() {
-        assert!(rewritten(&[entry("kubectl", "Update", "", json!({}))]).is_none());
+        assert!(rewritten(&[entry("kubectl", "Update", "", &json!({}))]).is_none());
     }
 }

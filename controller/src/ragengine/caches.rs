@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use self::watchers::{Optional, Watchers, empty};
 use super::triggers::{self, Trigger};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
-use crate::watch::{Cache, Served, served};
+use crate::watch::{Cache, Served, Source, served};
 
 /// An engine, or what is known of one that cannot be decoded.
 pub(crate) type Guarded = DeserializeGuard<RAGEngine>;
@@ -102,8 +102,6 @@ fn slim_node(node: &mut Node) {
     }
 }
 
-fn as_it_is<K>(_: &mut K) {}
-
 /// What annotations say is not read, and may be long.
 fn metadata_alone<K>(object: &mut PartialObjectMeta<K>) {
     object.metadata.annotations = None;
@@ -151,48 +149,34 @@ impl Caches {
         let all = Config::default;
         let ours = || all().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
         let mut watchers = Watchers::new(&scope.client, trigger, &caches);
-        watchers.objects(scope.api(), all(), engine_writer, as_it_is, triggers::engine);
-        watchers.applied(scope.api(), ours(), deployment_writer, &caches.deployments);
-        watchers.applied(scope.api(), ours(), service_writer, &caches.services);
-        watchers.applied(scope.api(), ours(), network_policy_writer, &caches.network_policies);
-        watchers.applied(scope.api(), ours(), budget_writer, &caches.budgets);
+        watchers.objects(Source::new(scope.api(), all()), engine_writer, triggers::engine);
+        watchers.applied(Source::new(scope.api(), ours()), deployment_writer, &caches.deployments);
+        watchers.applied(Source::new(scope.api(), ours()), service_writer, &caches.services);
+        watchers.applied(
+            Source::new(scope.api(), ours()),
+            network_policy_writer,
+            &caches.network_policies,
+        );
+        watchers.applied(Source::new(scope.api(), ours()), budget_writer, &caches.budgets);
         let of_engines = all().labels(labels::RAGENGINE_REVISION_OF);
-        let no_data = |revision: &mut ControllerRevision| revision.data = None;
-        watchers.objects(scope.api(), of_engines, revision_writer, no_data, triggers::owner);
+        let numbers =
+            Source::new(scope.api(), of_engines).slim(|revision: &mut ControllerRevision| revision.data = None);
+        watchers.objects(numbers, revision_writer, triggers::owner);
         let of_engines = all().labels(labels::RAGENGINE);
-        watchers.objects(
-            scope.api(),
-            of_engines,
-            pod_writer,
-            |pod: &mut Pod| pod.spec = None,
-            triggers::pod,
-        );
-        watchers.objects(scope.api(), all(), secret_writer, metadata_alone, triggers::secret);
-        watchers.objects(
-            scope.api(),
-            all(),
-            config_map_writer,
-            metadata_alone,
-            triggers::config_map,
-        );
+        let states = Source::new(scope.api(), of_engines).slim(|pod: &mut Pod| pod.spec = None);
+        watchers.objects(states, pod_writer, triggers::pod);
+        let metadata = Source::new(scope.api(), all()).slim(metadata_alone);
+        watchers.objects(metadata, secret_writer, triggers::secret);
+        let metadata = Source::new(scope.api(), all()).slim(metadata_alone);
+        watchers.objects(metadata, config_map_writer, triggers::config_map);
         let default = all().fields(&format!("metadata.name={DEFAULT_GUARDRAILS_CONFIG_MAP}"));
         let installation = Api::namespaced(scope.client.clone(), &scope.installation);
-        watchers.objects(
-            installation,
-            default,
-            default_policy_writer,
-            metadata_alone,
-            triggers::default_policy,
-        );
-        let no_spec = |claim: &mut PersistentVolumeClaim| claim.spec = None;
-        watchers.objects(scope.api(), all(), volume_claim_writer, no_spec, triggers::volume_claim);
-        watchers.objects(
-            Api::all(scope.client.clone()),
-            all(),
-            node_writer,
-            slim_node,
-            triggers::node,
-        );
+        let metadata = Source::new(installation, default).slim(metadata_alone);
+        watchers.objects(metadata, default_policy_writer, triggers::default_policy);
+        let phases = Source::new(scope.api(), all()).slim(|claim: &mut PersistentVolumeClaim| claim.spec = None);
+        watchers.objects(phases, volume_claim_writer, triggers::volume_claim);
+        let nodes = Source::new(Api::all(scope.client.clone()), all()).slim(slim_node);
+        watchers.objects(nodes, node_writer, triggers::node);
         let optional = Optional {
             definition: "nodeclaims.karpenter.sh",
             serving: serving_node_claims,
@@ -202,7 +186,7 @@ impl Caches {
         };
         let of_engines = all().labels(labels::RAGENGINE);
         let claims = Api::all_with(scope.client.clone(), &node_claim_resource());
-        watchers.optional(optional, claims, of_engines, triggers::node_claim);
+        watchers.optional(optional, Source::new(claims, of_engines), triggers::node_claim);
         let optional = Optional {
             definition: "workspaces.kaito.sh",
             serving: serving_workspaces,
@@ -210,7 +194,7 @@ impl Caches {
             dynamic_type: (),
             writer: workspace_writer,
         };
-        watchers.optional(optional, scope.api(), all(), triggers::workspace);
+        watchers.optional(optional, Source::new(scope.api(), all()), triggers::workspace);
         let tasks = watchers.run();
         caches.wait_until_complete().await;
         (caches, tasks)

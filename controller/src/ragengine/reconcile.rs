@@ -99,7 +99,9 @@ pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Act
         }
     };
     let uid = engine.uid().unwrap_or_default();
-    let applied = apply(client, &uid, build(&built, settings), &references.live, caches).await;
+    let resources = build(&built, settings);
+    // On the heap, because it is a large future and many may be under way.
+    let applied = Box::pin(apply(client, &uid, resources, &references.live, caches)).await;
     let observation = Observation {
         engine: &built,
         references: &references,

@@ -136,7 +136,7 @@ impl Run {
         let reference = ObjectRef::from_obj(engine);
         self.queue.take(&reference.to_string());
         let measured = self.metrics.reconciling(NAME);
-        let action = reconcile(engine, &self.context).await?;
+        let action = Box::pin(reconcile(engine, &self.context)).await?;
         self.failures.lock().remove(&reference);
         let again = action != Action::await_change();
         measured.end(if again {

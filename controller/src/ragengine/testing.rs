@@ -9,7 +9,7 @@ use crate::options::{Cloud, ImageFamily, NodeProvisioner};
 use crate::settings::{ServedModel, Settings};
 
 /// The engine `docs` of namespace `ml`, with this spec.
-pub(crate) fn engine(spec: Value) -> RAGEngine {
+pub(crate) fn engine(spec: &Value) -> RAGEngine {
     serde_json::from_value(json!({
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "RAGEngine",

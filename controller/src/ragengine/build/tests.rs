@@ -84,13 +84,13 @@ fn variable(resources: &Resources, name: &str) -> Option<String> {
 
 #[test]
 fn an_engine_that_only_retrieves_on_cpus() {
-    let engine = engine(json!({"embedding": {"local": {"modelID": "BAAI/bge-small-en-v1.5"}}}));
+    let engine = engine(&json!({"embedding": {"local": {"modelID": "BAAI/bge-small-en-v1.5"}}}));
     insta::assert_snapshot!(manifests(&built(&engine, &references())));
 }
 
 #[test]
 fn an_engine_with_gpu_volume_vector_database_model_and_guardrails() {
-    let engine = engine(json!({
+    let engine = engine(&json!({
         "compute": {"instanceType": "Standard_NV36ads_A10_v5", "labelSelector": {"matchLabels": {"apps": "rag"}}},
         "storage": {
             "persistentVolume": {"persistentVolumeClaim": "pvc1", "mountPath": "/mnt/vector-db"},
@@ -126,7 +126,7 @@ fn an_engine_with_gpu_volume_vector_database_model_and_guardrails() {
 
 #[test]
 fn an_engine_with_everything_that_is_not_kaitos() {
-    let engine = engine(json!({
+    let engine = engine(&json!({
         "embedding": {"remote": {"url": "https://tei.example.com/v1/embeddings", "accessSecret": "tei"}},
         "storage": {"vectorDB": {"engine": "qdrant", "url": "http://qdrant:6333"}},
         "inferenceService": {"workspaceRef": {"name": "phi"}},
@@ -183,7 +183,7 @@ fn an_engine_of_the_old_version_keeps_its_flat_storage() {
 
 #[test]
 fn a_workspace_that_is_not_there_yet_changes_no_pod_when_it_comes_and_none_when_it_goes() {
-    let engine = engine(json!({
+    let engine = engine(&json!({
         "embedding": {"local": {"modelID": "a/b"}},
         "inferenceService": {"workspaceRef": {"name": "phi"}, "contextWindowSize": 4096},
     }));
@@ -220,7 +220,7 @@ fn a_workspace_that_is_not_there_yet_changes_no_pod_when_it_comes_and_none_when_
 
 #[test]
 fn guardrails_without_a_policy_never_become_no_guardrails() {
-    let engine = engine(json!({"embedding": {"local": {"modelID": "a/b"}}, "guardrails": {"enabled": true}}));
+    let engine = engine(&json!({"embedding": {"local": {"modelID": "a/b"}}, "guardrails": {"enabled": true}}));
     for source in [
         None,
         Some(GuardrailsSource::Copied {
@@ -243,7 +243,7 @@ fn guardrails_without_a_policy_never_become_no_guardrails() {
 
 #[test]
 fn a_changed_secret_or_policy_replaces_the_pods_and_an_unreadable_one_does_not() {
-    let engine = engine(json!({
+    let engine = engine(&json!({
         "embedding": {"local": {"modelID": "a/b"}},
         "inferenceService": {"url": "http://llm/v1", "accessSecret": "llm", "contextWindowSize": 512},
     }));
@@ -271,7 +271,7 @@ fn a_changed_secret_or_policy_replaces_the_pods_and_an_unreadable_one_does_not()
 #[test]
 fn a_users_affinity_cannot_let_pods_onto_other_nodes_than_compute_says() {
     let term = |key: &str| json!({"matchExpressions": [{"key": key, "operator": "Exists"}]});
-    let engine = engine(json!({
+    let engine = engine(&json!({
         "compute": {"labelSelector": {"matchLabels": {"apps": "rag"}}},
         "embedding": {"local": {"modelID": "a/b"}},
         "podTemplate": {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
@@ -299,7 +299,7 @@ fn a_users_affinity_cannot_let_pods_onto_other_nodes_than_compute_says() {
 
 #[test]
 fn what_an_older_api_server_let_in_is_refused_with_words() {
-    let refused = |spec: Value| validate(&engine(spec), &references(), 1, &settings()).unwrap_err();
+    let refused = |spec: Value| validate(&engine(&spec), &references(), 1, &settings()).unwrap_err();
     assert_eq!(refused(json!({"embedding": {}})), InvalidEngine::ChooseEmbedding);
     let both = json!({"local": {"modelID": "a"}, "remote": {"url": "http://x"}});
     assert_eq!(refused(json!({"embedding": both})), InvalidEngine::ChooseEmbedding);
@@ -314,7 +314,7 @@ fn what_an_older_api_server_let_in_is_refused_with_words() {
     for path in ["relative", "/a:b", "/"] {
         assert_eq!(refused(volume(path)), InvalidEngine::MountVolume(path.to_owned()));
     }
-    let mut dotted = engine(json!({"embedding": {"local": {"modelID": "a"}}}));
+    let mut dotted = engine(&json!({"embedding": {"local": {"modelID": "a"}}}));
     dotted.metadata.name = Some("my.engine".to_owned());
     let problem = validate(&dotted, &references(), 1, &settings()).unwrap_err();
     assert_eq!(problem, InvalidEngine::UseName("my.engine".to_owned()));
@@ -323,7 +323,7 @@ fn what_an_older_api_server_let_in_is_refused_with_words() {
 #[test]
 fn a_load_balancer_is_made_by_the_annotation_in_any_case_or_by_the_field_which_wins() {
     let kind = |annotation: Option<&str>, field: Option<&str>| {
-        let mut engine = engine(json!({"embedding": {"local": {"modelID": "a"}}, "serviceType": field}));
+        let mut engine = engine(&json!({"embedding": {"local": {"modelID": "a"}}, "serviceType": field}));
         if let Some(value) = annotation {
             let key = kaito_api::names::annotations::ENABLE_LOAD_BALANCER.to_owned();
             engine.metadata.annotations = Some([(key, value.to_owned())].into());

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
-use kube::runtime::watcher::Config;
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::{Caches, Guarded};
 use crate::ragengine::triggers::{self, Trigger};
-use crate::watch::{self, Cache, Listener, Outdated, Served, Serving};
+use crate::watch::{self, Cache, Listener, Outdated, Served, Serving, Source};
 
 /// Which engines an object concerns.
 pub(super) type Concerns<K> = fn(&K, &Caches) -> Vec<ObjectRef<Guarded>>;
@@ -76,36 +75,30 @@ impl Watchers {
         self.tasks
     }
 
-    pub(super) fn objects<K>(
-        &mut self,
-        api: Api<K>,
-        selector: Config,
-        mut writer: Writer<K>,
-        slim: fn(&mut K),
-        concerns: Concerns<K>,
-    ) where
+    pub(super) fn objects<K>(&mut self, source: Source<K>, mut writer: Writer<K>, concerns: Concerns<K>)
+    where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let passing = self.passing(concerns);
         self.tasks.spawn(async move {
-            watch::objects(api, selector, &mut writer, &(), slim, &passing).await;
+            watch::objects(source, &mut writer, &(), &passing).await;
         });
     }
 
     /// Objects that we apply: what was applied counts until the watch knows it.
-    pub(super) fn applied<K>(&mut self, api: Api<K>, selector: Config, mut writer: Writer<K>, cache: &Cache<K>)
+    pub(super) fn applied<K>(&mut self, source: Source<K>, mut writer: Writer<K>, cache: &Cache<K>)
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let mut passing = self.passing(triggers::owner::<K>);
         passing.outdated = Some(Box::new(cache.clone()));
         self.tasks.spawn(async move {
-            watch::objects(api, selector, &mut writer, &(), |_| (), &passing).await;
+            watch::objects(source, &mut writer, &(), &passing).await;
         });
     }
 
     /// Watches a kind while the cluster has its definition.
-    pub(super) fn optional<K>(&mut self, optional: Optional<K>, api: Api<K>, selector: Config, concerns: Concerns<K>)
+    pub(super) fn optional<K>(&mut self, optional: Optional<K>, source: Source<K>, concerns: Concerns<K>)
     where
         K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
         <K as Resource>::DynamicType: Clone + Debug + Eq + Hash + Send + Sync,
@@ -121,9 +114,8 @@ impl Watchers {
         let passing = self.passing(concerns);
         self.tasks.spawn(async move {
             while served.becomes(true).await {
-                let (api, selector) = (api.clone(), selector.clone());
                 tokio::select! {
-                    () = watch::objects(api, selector, &mut writer, &dynamic_type, |_| (), &passing) => {}
+                    () = watch::objects(source.clone(), &mut writer, &dynamic_type, &passing) => {}
                     _ = served.becomes(false) => {}
                 }
             }

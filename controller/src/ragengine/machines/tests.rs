@@ -7,7 +7,7 @@ use crate::conditions::Truth;
 use crate::ragengine::testing::{engine, settings};
 
 fn gpu_engine() -> RAGEngine {
-    engine(json!({
+    engine(&json!({
         "compute": {"instanceType": "Standard_NV36ads_A10_v5", "labelSelector": {"matchLabels": {"apps": "rag"}}},
         "embedding": {"local": {"modelID": "a/b"}},
     }))
@@ -45,7 +45,7 @@ fn with(nodes: Vec<Arc<Node>>, claims: Vec<Arc<DynamicObject>>) -> Machines {
 
 #[test]
 fn an_engine_without_compute_needs_no_machine() {
-    let engine = engine(json!({"embedding": {"local": {"modelID": "a/b"}}}));
+    let engine = engine(&json!({"embedding": {"local": {"modelID": "a/b"}}}));
     let plan = plan(&engine, &Machines::default(), &[], &settings());
     assert!(plan.resources.is_true() && plan.claim.is_none());
     assert_eq!(plan.action, Action::None);
@@ -173,7 +173,7 @@ fn a_cpu_machine_needs_no_plugin() {
 
 #[test]
 fn a_users_labels_cannot_make_a_claim_somebody_elses() {
-    let thief = engine(json!({
+    let thief = engine(&json!({
         "compute": {"instanceType": "Standard_NV36ads_A10_v5", "labelSelector": {
             "matchLabels": {"kaito.sh/ragengine": "other", "karpenter.sh/nodepool": "mine"},
             "matchExpressions": [{"key": "zone", "operator": "In", "values": ["1"]}],

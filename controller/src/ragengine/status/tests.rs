@@ -21,13 +21,13 @@ fn pod(status: &Value) -> Arc<Pod> {
     Arc::new(serde_json::from_value(json!({"metadata": {"name": "docs-1"}, "status": status})).unwrap())
 }
 
-fn report(spec: Value, references: References, deployment: &Deployment) -> Report {
+fn report(spec: &Value, references: &References, deployment: &Deployment) -> Report {
     let resource = engine(spec);
     let machine = machines::plan(&resource, &Machines::default(), &[], &settings());
-    let valid = validate(&resource, &references, 1, &settings()).unwrap();
+    let valid = validate(&resource, references, 1, &settings()).unwrap();
     let observation = Observation {
         engine: &valid,
-        references: &references,
+        references,
         machine: &machine,
         deployment: Ok(deployment),
         indexes: None,
@@ -56,7 +56,7 @@ fn said(report: &Report, type_: &str) -> (String, String, String) {
 
 #[test]
 fn an_engine_that_only_retrieves_is_ready_without_a_model() {
-    let report = report(local(), References::default(), &deployment(1));
+    let report = report(&local(), &References::default(), &deployment(1));
     assert_eq!(said(&report, "Ready").0, "True");
     assert_eq!(said(&report, "RAGEngineSucceeded").0, "True");
     assert_eq!(said(&report, "InferenceReady").1, "NotConfigured");
@@ -71,7 +71,7 @@ fn a_deployment_that_has_not_been_looked_at_or_still_has_old_pods_is_not_ready()
     let mut old = deployment(1);
     old.status.as_mut().unwrap().updated_replicas = Some(0);
     for deployment in [unseen, old] {
-        let report = report(local(), References::default(), &deployment);
+        let report = report(&local(), &References::default(), &deployment);
         assert_eq!(said(&report, "ServiceReady").1, "PodsPending");
         assert_eq!(said(&report, "Ready").0, "False");
     }
@@ -126,7 +126,7 @@ fn the_reason_of_a_pod_that_does_not_run_reaches_the_condition() {
             "0 of 1",
         ),
     ] {
-        let report = report(local(), with_pod(&status), &deployment(0));
+        let report = report(&local(), &with_pod(&status), &deployment(0));
         let (truth, found, message) = said(&report, "ServiceReady");
         assert_eq!((truth.as_str(), found.as_str()), ("False", reason));
         assert!(message.contains(words), "{message}");
@@ -145,8 +145,8 @@ fn a_missing_secret_is_named_with_the_condition_that_it_concerns() {
         ..References::default()
     };
     let model = report(
-        spec.clone(),
-        missing(Role::LanguageModel, "llm", InputProblem::Missing),
+        &spec,
+        &missing(Role::LanguageModel, "llm", InputProblem::Missing),
         &deployment(1),
     );
     assert_eq!(said(&model, "InferenceReady").1, "SecretNotFound");
@@ -154,8 +154,8 @@ fn a_missing_secret_is_named_with_the_condition_that_it_concerns() {
     assert_eq!(said(&model, "ServiceReady").0, "True", "pods go on retrieving");
 
     let token = report(
-        spec,
-        missing(Role::ModelDownload, "hf", InputProblem::NoKey),
+        &spec,
+        &missing(Role::ModelDownload, "hf", InputProblem::NoKey),
         &deployment(1),
     );
     assert_eq!(said(&token, "ServiceReady").1, "SecretEmpty");
@@ -174,7 +174,7 @@ fn a_missing_volume_claim_is_named() {
         "embedding": {"local": {"modelID": "a/b"}},
         "storage": {"persistentVolume": {"persistentVolumeClaim": "data"}},
     });
-    let report = report(spec, references, &deployment(0));
+    let report = report(&spec, &references, &deployment(0));
     assert_eq!(said(&report, "ServiceReady").1, "PersistentVolumeClaimNotFound");
     assert_eq!(said(&report, "Ephemeral").0, "False");
 }
@@ -216,7 +216,7 @@ fn every_state_of_a_workspace_has_its_reason() {
             workspace: Some(state),
             ..References::default()
         };
-        let report = report(spec.clone(), references, &deployment(1));
+        let report = report(&spec, &references, &deployment(1));
         let found = said(&report, "InferenceReady");
         assert_eq!((found.0.as_str(), found.1.as_str()), (truth, reason));
         assert_eq!(said(&report, "Ready").0, truth);

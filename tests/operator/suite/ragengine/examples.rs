@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ENGINES, Stage, condition, is_ready, stage};
 
 /// What differs from run to run, or says nothing.
-const VOLATILE: [&str; 8] = [
+const VOLATILE: [&str; 9] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -16,6 +16,7 @@ const VOLATILE: [&str; 8] = [
     "managedFields",
     "clusterIP",
     "clusterIPs",
+    "kaito.sh/applied",
     "status",
 ];
 
