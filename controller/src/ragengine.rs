@@ -4,6 +4,7 @@ mod apply;
 mod build;
 mod caches;
 mod dereference;
+mod engine;
 mod machines;
 mod status;
 mod validate;

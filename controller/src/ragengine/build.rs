@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kaito_api::names::{keys, labels};
 
 use super::dereference::copy_name;
-use super::validate::{Engine, Guardrails};
+use super::engine::{Engine, Guardrails};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::settings::Settings;
 

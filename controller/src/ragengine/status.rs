@@ -10,8 +10,9 @@ use kaito_api::v1beta1::{IndexesStatus, InferenceStatus, RAGEngine};
 pub(crate) use publish::{Publisher, Report};
 
 use super::dereference::{InputProblem, References, Role, VolumeClaimState};
+use super::engine::Engine;
 use super::machines;
-use super::validate::{Engine, InvalidEngine};
+use super::validate::InvalidEngine;
 use crate::apply::ApplyError;
 use crate::conditions::Finding;
 

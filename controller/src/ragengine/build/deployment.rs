@@ -16,7 +16,7 @@ use kaito_api::names::annotations;
 use super::environment::environment;
 use super::{PORT, PORT_NAME, label_selector, metadata, own_labels, volumes};
 use crate::names::INPUT_PREFIX;
-use crate::ragengine::validate::Engine;
+use crate::ragengine::engine::Engine;
 
 /// User and group that the service runs as. The group owns the volume, so that data of a pod that ran as root, as
 /// KAITO's do, can be read.

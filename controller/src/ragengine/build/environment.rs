@@ -9,7 +9,7 @@ use kaito_api::v1beta1::Fusion;
 
 use super::{PORT, volumes};
 use crate::ragengine::dereference::REMOTE_EMBEDDING_SECRET;
-use crate::ragengine::validate::{Embedding, Engine, Guardrails, LanguageModel, Retrieval, Storage};
+use crate::ragengine::engine::{Embedding, Engine, Guardrails, LanguageModel, Retrieval, Storage};
 
 /// The variables, in an order that does not change.
 pub(crate) fn environment(engine: &Engine) -> Vec<EnvVar> {

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kaito_api::v1beta1::ServiceType;
 
 use super::{PORT, PORT_NAME, label_selector, metadata, selector};
-use crate::ragengine::validate::Engine;
+use crate::ragengine::engine::Engine;
 use crate::settings::Settings;
 
 /// Port 80, which leads to pods that are ready and to no others.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kaito_api::names::keys;
 
-use crate::ragengine::validate::{Engine, Guardrails};
+use crate::ragengine::engine::{Engine, Guardrails};
 
 /// Directory of the callers' API keys.
 pub(super) const API_KEYS_PATH: &str = "/etc/ragengine/api-keys";

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::super::label_selector;
-use crate::ragengine::validate::{Engine, Scheduling};
+use crate::ragengine::engine::{Engine, Scheduling};
 
 /// The user's affinity, in which every term also asks for the labels of `compute.labelSelector`: terms are
 /// alternatives, so one that did not would let pods onto other nodes.
