@@ -69,6 +69,11 @@ impl Finding {
     }
 }
 
+/// The condition of one type.
+pub fn find<'a>(conditions: Option<&'a Vec<Condition>>, type_: &str) -> Option<&'a Condition> {
+    conditions?.iter().find(|condition| condition.type_ == type_)
+}
+
 /// A condition of `findings` that says another status or reason than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {

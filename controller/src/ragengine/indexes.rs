@@ -16,7 +16,9 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::caches::{Caches, Guarded};
+use super::status::types;
 use super::triggers::Trigger;
+use crate::conditions::find;
 
 /// How long a service may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -118,10 +120,7 @@ fn ready(caches: &Caches) -> Vec<Request> {
     decoded
         .filter(|(_, engine)| {
             let conditions = engine.status.as_ref().and_then(|status| status.conditions.as_ref());
-            conditions.is_some_and(|all| {
-                all.iter()
-                    .any(|condition| condition.type_ == "ServiceReady" && condition.status == "True")
-            })
+            find(conditions, types::SERVICE).is_some_and(|condition| condition.status == "True")
         })
         .map(|(engine, decoded)| (ObjectRef::from_obj(engine.as_ref()), decoded.uid().unwrap_or_default()))
         .collect()

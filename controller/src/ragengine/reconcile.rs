@@ -22,10 +22,10 @@ use super::dereference::{DereferenceError, Inputs, References, dereference};
 use super::indexes::Indexes;
 use super::machines::{self, Plan, plan};
 use super::revision::{self, Revision};
-use super::status::{self, Observation, Publisher, Report};
+use super::status::{self, Observation, Publisher, Report, types};
 use super::validate::{requested_gpus, validate};
 use crate::apply::ApplyError;
-use crate::conditions::{Finding, Truth};
+use crate::conditions::{Finding, Truth, find};
 use crate::names::FIELD_MANAGER;
 use crate::settings::Settings;
 
@@ -112,7 +112,7 @@ pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Act
     let report = observation.report(engine);
     warn_of_unused_gpu(engine, context).await;
     publish(engine, context, &report).await?;
-    if report.finding("ServiceReady").is_some_and(Finding::is_true) {
+    if report.finding(types::SERVICE).is_some_and(Finding::is_true) {
         context.indexes.ask(ObjectRef::from_obj(object), &uid);
     }
     applied?;
@@ -199,10 +199,7 @@ async fn machine(
 
 /// The NodeClaim that told what went wrong is gone, and it is too early for another one: its words are still true.
 fn keep_last_words(plan: &mut Plan, current: &RAGEngineStatus) {
-    let conditions = current.conditions.as_deref().unwrap_or_default();
-    let last = conditions
-        .iter()
-        .find(|condition| condition.type_ == "ResourceReady" && condition.status == "False");
+    let last = find(current.conditions.as_ref(), types::RESOURCE).filter(|last| last.status == "False");
     if let Some(last) = last {
         let finding = Finding {
             truth: Truth::False,

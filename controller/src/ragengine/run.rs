@@ -18,9 +18,10 @@ use super::claims::Claims;
 use super::dereference::{DereferenceError, Inputs};
 use super::indexes::indexes;
 use super::reconcile::{Context, ReconcileError, reconcile};
-use super::status::Publisher;
+use super::status::{Publisher, types};
 use super::triggers::trigger;
 use crate::apply::ApplyError;
+use crate::conditions::find;
 use crate::metrics::{Metrics, Phase, ReconcileResult, Workqueue};
 use crate::settings::Settings;
 use crate::watch::chain;
@@ -210,7 +211,7 @@ fn phases(caches: &Caches) -> Vec<(Phase, usize)> {
             return Phase::error;
         };
         let conditions = engine.status.as_ref().and_then(|status| status.conditions.as_ref());
-        let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
+        let ready = find(conditions, types::READY);
         match ready {
             _ if engine.metadata.deletion_timestamp.is_some() => Phase::deleting,
             None => Phase::pending,

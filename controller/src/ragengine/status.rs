@@ -17,14 +17,14 @@ use crate::apply::ApplyError;
 use crate::conditions::Finding;
 
 /// Types of conditions, in the order in which they are shown.
-mod types {
-    pub(super) const NODE_CLAIM: &str = "NodeClaimReady";
-    pub(super) const RESOURCE: &str = "ResourceReady";
-    pub(super) const SERVICE: &str = "ServiceReady";
-    pub(super) const INFERENCE: &str = "InferenceReady";
-    pub(super) const EPHEMERAL: &str = "Ephemeral";
-    pub(super) const SUCCEEDED: &str = "RAGEngineSucceeded";
-    pub(super) const READY: &str = "Ready";
+pub(crate) mod types {
+    pub(crate) const NODE_CLAIM: &str = "NodeClaimReady";
+    pub(crate) const RESOURCE: &str = "ResourceReady";
+    pub(crate) const SERVICE: &str = "ServiceReady";
+    pub(crate) const INFERENCE: &str = "InferenceReady";
+    pub(crate) const EPHEMERAL: &str = "Ephemeral";
+    pub(crate) const SUCCEEDED: &str = "RAGEngineSucceeded";
+    pub(crate) const READY: &str = "Ready";
 }
 
 /// What was found out about an engine that could be built.

@@ -5,6 +5,7 @@ use kaito_api::v1beta1::{RAGEngine, Workspace};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
+use crate::conditions;
 use crate::ragengine::caches::Caches;
 use crate::settings::Settings;
 
@@ -97,8 +98,8 @@ fn allows(workspace: &Workspace, namespace: &str) -> bool {
 }
 
 fn not_ready(workspace: &Workspace) -> Option<String> {
-    let conditions = workspace.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let condition = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "InferenceReady"));
+    let all = workspace.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let condition = conditions::find(all, "InferenceReady");
     match condition {
         Some(condition) if condition.status == "True" => None,
         Some(condition) => Some(format!("{}: {}", condition.reason, condition.message)),
