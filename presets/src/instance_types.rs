@@ -152,6 +152,12 @@ impl InstanceTypes {
 }
 
 impl InstanceType {
+    /// Whether pods get its accelerators by asking for `nvidia.com/gpu`, as those that serve and tune models do.
+    #[must_use]
+    pub fn has_nvidia_gpus(&self) -> bool {
+        self.gpu_model.starts_with("NVIDIA")
+    }
+
     /// Its GPUs.
     #[must_use]
     pub fn gpus(&self) -> Gpus {

@@ -14,6 +14,7 @@ mod models;
 mod parallelism;
 mod rows;
 mod secret_detectors;
+mod sizing;
 
 pub use byte_size::{ByteSize, ParseByteSize};
 pub use chat_context_prompt::{ChatContextPrompt, ChatContextPromptError};
@@ -31,6 +32,7 @@ pub use rows::DataError;
 pub use secret_detectors::{
     AssignedRow, Charset, ParseShape, Part, SecretCatalogue, SecretCatalogueError, SecretCheck, Shape, TokenRow,
 };
+pub use sizing::{ServingRuntime, Sizing, SizingError, size, smallest_that_fit};
 
 /// The output guardrails that apply when no other policy is given, in YAML.
 pub const DEFAULT_GUARDRAILS_POLICY: &str = include_str!("../data/guardrails/default_policy.yaml");

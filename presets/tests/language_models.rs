@@ -1,9 +1,11 @@
 //! The catalogue of language models against what is expected of each of them.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use kaito_presets::{
-    ByteSize, Cloud, DEFAULT_CONTEXT_TOKENS, InstanceTypes, Model, ModelCatalogue, Resolution, estimate,
+    ByteSize, Cloud, DEFAULT_CONTEXT_TOKENS, InstanceTypes, Model, ModelCatalogue, Resolution, ServingRuntime,
+    estimate, size,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -104,13 +106,28 @@ fn each_model_takes_the_expected_number_of_machines() {
         .iter()
         .map(|name| InstanceTypes::of(Cloud::Azure).find(name).expect(name).gpus())
         .collect();
-    for model in expected.models {
-        let demand = known(&model.id).demand(DEFAULT_CONTEXT_TOKENS);
-        let nodes: Vec<_> = machines
+    for expected in expected.models {
+        let model = known(&expected.id);
+        let demand = model.demand(DEFAULT_CONTEXT_TOKENS);
+        let estimated: Vec<_> = machines
             .iter()
-            .map(|gpus| estimate(&demand, gpus).expect(&model.id).nodes.get())
+            .map(|gpus| estimate(&demand, gpus).expect(&expected.id).nodes.get())
             .collect();
-        assert_eq!(nodes, model.nodes, "{}", model.id);
+        assert_eq!(estimated, expected.nodes, "{}", expected.id);
+        let sized: Vec<_> = machines
+            .iter()
+            .map(|gpus| {
+                size(
+                    model,
+                    ServingRuntime::Vllm,
+                    gpus,
+                    NonZeroU32::MIN,
+                    DEFAULT_CONTEXT_TOKENS,
+                )
+            })
+            .map(|sizing| sizing.expect(&expected.id).nodes.get())
+            .collect();
+        assert_eq!(sized, expected.nodes, "{}", expected.id);
     }
 }
 
@@ -131,6 +148,12 @@ fn short_names_stand_for_models_and_retired_ones_for_nothing() {
         assert_eq!(known(name).facts().id.as_str(), id);
     }
     let catalogue = ModelCatalogue::builtin();
+    for (name, aliases) in [
+        ("mistralai/mistral-7b-v0.3", ["mistral-7b"].as_slice()),
+        ("Qwen/Qwen3-8B-AWQ", &[]),
+    ] {
+        assert_eq!(catalogue.aliases(&known(name).facts().id), aliases);
+    }
     for name in ["phi-2", "PHI-2"] {
         assert!(matches!(catalogue.resolve(name), Resolution::Deprecated), "{name}");
     }

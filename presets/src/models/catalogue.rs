@@ -172,6 +172,19 @@ impl ModelCatalogue {
         HubId::try_from(name).map_or(Resolution::Unknown, Resolution::HuggingFaceId)
     }
 
+    /// Short names of the model of this id, in alphabetical order; none for one that is not in the catalogue.
+    #[must_use]
+    pub fn aliases(&self, id: &HubId) -> Vec<&str> {
+        let index = self.names.get(&id.to_lowercase());
+        let names = self.names.iter().filter(|(name, _)| !name.contains('/'));
+        let mut aliases: Vec<_> = names
+            .filter(|(_, of)| Some(*of) == index)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        aliases.sort_unstable();
+        aliases
+    }
+
     /// Makes a model from what the hub says of it.
     ///
     /// # Errors

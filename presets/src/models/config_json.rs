@@ -1,5 +1,6 @@
 //! A model outside of the catalogue, from its config.json and its list of files.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::facts::{Attention, ModelFacts, Quantisation, WeightFormat};
@@ -24,11 +25,12 @@ pub struct HubModel<'text> {
 }
 
 /// A file of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HubFile {
     /// Below the repository.
     pub path: String,
-    /// In bytes.
+    /// In bytes; a directory has none.
+    #[serde(default)]
     pub size: u64,
 }
 
