@@ -2,12 +2,15 @@
 //! `api/cases`; the unit tests evaluate them as far as that is possible without an API server, and the cluster suite
 //! asks a real one.
 
+mod embedded;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 3] = [
+    include_str!("../cases/inference_set.yaml"),
     include_str!("../cases/ragengine.yaml"),
     include_str!("../cases/workspace.yaml"),
 ];
@@ -42,7 +45,7 @@ pub struct Case {
     pub example: usize,
     /// Who refuses.
     pub guard: Guard,
-    /// `RAGEngine` or `Workspace`.
+    /// `RAGEngine`, `Workspace` or `InferenceSet`.
     pub kind: String,
     /// `v1alpha1` or `v1beta1`.
     pub version: String,
@@ -85,7 +88,7 @@ fn engine() -> String {
     "engine".to_owned()
 }
 
-/// All cases, in the order of the files.
+/// All cases, in the order of the files, and those that follow from them.
 ///
 /// # Errors
 ///
@@ -104,6 +107,8 @@ pub fn all() -> Result<Vec<Case>, String> {
             }
         }
     }
+    let embedded: Vec<_> = cases.iter().flat_map(embedded::of).collect();
+    cases.extend(embedded);
     Ok(cases)
 }
 

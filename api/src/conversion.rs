@@ -8,6 +8,7 @@
 //! annotation removed, when the object returns. A value that was changed in the meantime wins over the annotation.
 
 mod baggage;
+mod inference_set;
 mod ragengine;
 mod workspace;
 
@@ -20,7 +21,9 @@ use baggage::Baggage;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConversionError {
     /// There is no conversion for objects of this kind.
-    #[error("cannot convert {kind:?} of {api_version:?}: only RAGEngine and Workspace of kaito.sh are converted")]
+    #[error(
+        "cannot convert {kind:?} of {api_version:?}: only RAGEngine, Workspace and InferenceSet of kaito.sh are converted"
+    )]
     UnknownKind {
         /// The object's `apiVersion`.
         api_version: String,
@@ -44,6 +47,7 @@ enum Version {
 enum Kind {
     RAGEngine,
     Workspace,
+    InferenceSet,
 }
 
 impl Version {
@@ -83,6 +87,7 @@ pub fn convert(object: Value, desired_api_version: &str) -> Result<Value, Conver
     let kind = match text("kind").as_str() {
         "RAGEngine" => Kind::RAGEngine,
         "Workspace" => Kind::Workspace,
+        "InferenceSet" => Kind::InferenceSet,
         other => {
             return Err(ConversionError::UnknownKind {
                 api_version: text("apiVersion"),
@@ -125,6 +130,7 @@ fn rewrite(kind: Kind, to: Version, mut object: Value) -> Value {
         (Kind::RAGEngine, Version::V1Alpha1) => ragengine::to_v1alpha1(&mut object),
         (Kind::Workspace, Version::V1Beta1) => workspace::to_v1beta1(&mut object),
         (Kind::Workspace, Version::V1Alpha1) => workspace::to_v1alpha1(&mut object),
+        (Kind::InferenceSet, _) => inference_set::remove_new(&mut object),
     }
     object
 }

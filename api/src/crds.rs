@@ -43,6 +43,15 @@ pub fn workspace() -> CustomResourceDefinition {
     )
 }
 
+/// `InferenceSet`, both versions.
+pub fn inference_set() -> CustomResourceDefinition {
+    assemble(
+        vec![v1beta1::InferenceSet::crd(), v1alpha1::InferenceSet::crd()],
+        "kaito-workspace",
+        "workspace-svc",
+    )
+}
+
 /// One definition of several versions, with a conversion webhook behind the Service `service` of `namespace`.
 fn assemble(versions: Vec<CustomResourceDefinition>, namespace: &str, service: &str) -> CustomResourceDefinition {
     let mut merged = merge_crds(versions, STORED_VERSION).expect("versions of one kind, one of them stored");
@@ -67,12 +76,14 @@ fn assemble(versions: Vec<CustomResourceDefinition>, namespace: &str, service: &
             },
         });
     }
+    // Whether members keep the order in which they were put in depends on what else is built: a feature of serde_json.
+    definition.sort_all_objects();
     serde_json::from_value(definition).expect("a tidied definition is a definition")
 }
 
 /// The files of the charts, relative to the workspace's root, and what they should hold. A folder `crds` at the top of
 /// a chart would be Helm's own, and what is in it is installed once and never upgraded; so templates read them.
-pub fn files() -> [(PathBuf, String); 2] {
+pub fn files() -> [(PathBuf, String); 3] {
     [
         (
             PathBuf::from("charts/ragengine/files/crds/kaito.sh_ragengines.yaml"),
@@ -81,6 +92,10 @@ pub fn files() -> [(PathBuf, String); 2] {
         (
             PathBuf::from("charts/workspace/files/crds/kaito.sh_workspaces.yaml"),
             file(&workspace()),
+        ),
+        (
+            PathBuf::from("charts/workspace/files/crds/kaito.sh_inferencesets.yaml"),
+            file(&inference_set()),
         ),
     ]
 }

@@ -1,5 +1,5 @@
-//! KAITO's custom resources `RAGEngine` and `Workspace` (group `kaito.sh`): their types, the rules that the API server
-//! and the admission webhook check, and the conversion between the versions `v1alpha1` and `v1beta1`.
+//! KAITO's custom resources `RAGEngine`, `Workspace` and `InferenceSet` (group `kaito.sh`): their types, the rules that
+//! the API server and the admission webhook check, and the conversion between the versions `v1alpha1` and `v1beta1`.
 //!
 //! Deliberately absent: a client, and anything that asks a cluster. Rules that CEL can say stand beside the fields and
 //! are checked by the API server; the others are pure functions in [`admission`], which take the facts they need.

@@ -1,7 +1,8 @@
 //! Schemas that a derive cannot say: Kubernetes' own types with the bounds that the API server needs to estimate what a
 //! rule costs, and objects that are kept whatever is in them.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
 /// Longest image reference that is accepted: a name of 255, a tag of 128 and a digest of SHA-512 fit.
 pub(crate) const IMAGE: u32 = 544;
@@ -69,6 +70,56 @@ pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
             },
         },
     })
+}
+
+/// Labels and annotations of what is made from a template. Other metadata are let in, since tools write some.
+pub(crate) fn template_metadata(_: &mut SchemaGenerator) -> Schema {
+    let texts = |description: &str| {
+        json!({
+            "description": description, "type": "object", "maxProperties": 64, "additionalProperties": {"type": "string"},
+        })
+    };
+    json_schema!({
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": true,
+        "properties": {
+            "labels": texts("Labels."),
+            "annotations": texts("Annotations, also those that change how a Workspace runs, such as kaito.sh/runtime."),
+        },
+    })
+}
+
+/// A number of at least 1, or a share such as 25%.
+pub(crate) fn count_or_share(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 1,
+        "pattern": "^(100|[1-9][0-9]?)%$",
+    })
+}
+
+/// The schema of `T` without the rules that compare with what was before: for a template, of which something new can be
+/// made when it changes.
+pub(crate) fn changeable<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    fn forget(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::Array(rules)) = members.get_mut("x-kubernetes-validations") {
+                    let compares = |rule: &Value| rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf"));
+                    rules.retain(|rule| !compares(rule));
+                    if rules.is_empty() {
+                        members.remove("x-kubernetes-validations");
+                    }
+                }
+                members.values_mut().for_each(forget);
+            }
+            Value::Array(values) => values.iter_mut().for_each(forget),
+            _ => {}
+        }
+    }
+    let mut schema = T::json_schema(generator).to_value();
+    forget(&mut schema);
+    Schema::try_from(schema).expect("a schema stays one")
 }
 
 /// Kubernetes' conditions, one of a type.

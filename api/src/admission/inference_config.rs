@@ -17,6 +17,13 @@ pub fn validate_inference_config(text: Option<&str>, token_limit: Option<u64>) -
         .collect()
 }
 
+/// The largest context, in tokens, that the text under `inference_config.yaml` allows; `None` if it says nothing that
+/// could be one.
+pub fn max_model_len(text: &str) -> Option<u64> {
+    let config: Value = serde_yaml_ng::from_str(text).ok()?;
+    length(config.get("vllm")?.get("max-model-len")?).filter(|length| *length > 0)
+}
+
 fn check(text: Option<&str>, token_limit: Option<u64>) -> Result<(), String> {
     let key = keys::INFERENCE_CONFIG;
     let text = text.ok_or_else(|| format!("the ConfigMap has no key {key:?}; add it"))?;
@@ -40,8 +47,7 @@ fn check_length(options: &Mapping, token_limit: Option<u64>) -> Result<(), Strin
     let given = match options.get("max-model-len") {
         None | Some(Value::Null) => return Ok(()),
         Some(Value::String(text)) if text.trim().is_empty() => return Ok(()),
-        Some(Value::String(text)) => text.trim().parse::<u64>().ok(),
-        Some(value) => value.as_u64(),
+        Some(value) => length(value),
     };
     match given {
         Some(length) if length <= limit => Ok(()),
@@ -49,5 +55,12 @@ fn check_length(options: &Mapping, token_limit: Option<u64>) -> Result<(), Strin
             "max-model-len {length} is more than the model's limit of {limit} tokens; lower it"
         )),
         None => Err("max-model-len must be a whole number of tokens".to_owned()),
+    }
+}
+
+fn length(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64(),
     }
 }

@@ -6,6 +6,8 @@ use super::FieldError;
 use crate::names::keys;
 
 const FIELD: &str = "tuning.config";
+/// Where results are when the options do not say.
+const DEFAULT_OUTPUT: &str = "/mnt/output";
 const SECTIONS: [&str; 6] = [
     "ModelConfig",
     "QuantizationConfig",
@@ -31,11 +33,23 @@ pub fn validate_training_config(text: Option<&str>, method: &str) -> Vec<FieldEr
         }
     }
     problems.extend(check_quantization(sections.get("QuantizationConfig"), method).err());
-    problems.extend(check_output(sections.get("TrainingArguments")).err());
+    problems.extend(output_directory(sections.get("TrainingArguments")).err());
     problems
         .into_iter()
         .map(|message| FieldError::new(FIELD, message))
         .collect()
+}
+
+/// The directory of results that the text under `training_config.yaml` asks for: an absolute path below `/mnt`, or
+/// `/mnt/output` if it does not say.
+///
+/// # Errors
+///
+/// There is no such text, it is not of that form, or results cannot be there.
+pub fn training_output_directory(text: Option<&str>) -> Result<String, FieldError> {
+    sections(text)
+        .and_then(|sections| output_directory(sections.get("TrainingArguments")))
+        .map_err(|message| FieldError::new(FIELD, message))
 }
 
 fn sections(text: Option<&str>) -> Result<Mapping, String> {
@@ -72,25 +86,41 @@ fn check_quantization(section: Option<&Value>, method: &str) -> Result<(), Strin
     }
 }
 
-fn check_output(section: Option<&Value>) -> Result<(), String> {
+/// The directory of results, as the pod will see it: no link is followed. `None` is what is not said.
+fn output_directory(section: Option<&Value>) -> Result<String, String> {
     let directory = match section.and_then(|section| section.get("output_dir")) {
-        None | Some(Value::Null) => return Ok(()),
+        None | Some(Value::Null) => return Ok(DEFAULT_OUTPUT.to_owned()),
         Some(Value::String(directory)) => directory,
         Some(_) => return Err("output_dir in TrainingArguments must be a text".to_owned()),
     };
-    // Lexically, as the pod will see it: no link is followed.
-    let mut depth = 0_usize;
-    for segment in directory.split('/') {
+    let outside = || {
+        format!(
+            "output_dir {directory:?} in TrainingArguments must be a directory below /mnt, for example /mnt/results"
+        )
+    };
+    let below = match directory.strip_prefix("/mnt") {
+        Some(below) if below.is_empty() || below.starts_with('/') => below,
+        _ => directory,
+    };
+    let mut path = Vec::new();
+    for segment in below.split('/') {
         match segment {
             "" | "." => {}
-            ".." if depth == 0 => return Err(outside(directory)),
-            ".." => depth -= 1,
-            _ => depth += 1,
+            ".." => {
+                path.pop().ok_or_else(outside)?;
+            }
+            _ => path.push(segment),
         }
     }
-    if depth == 0 { Err(outside(directory)) } else { Ok(()) }
-}
-
-fn outside(directory: &str) -> String {
-    format!("output_dir {directory:?} in TrainingArguments must be a directory below /mnt, for example results")
+    match path.as_slice() {
+        [] => Err(outside()),
+        ["config", ..] | ["data"] => Err(format!(
+            "output_dir {directory:?} in TrainingArguments is where the training's input is; use another one, for example \
+             /mnt/results"
+        )),
+        _ if directory.contains(':') => Err(format!(
+            "output_dir {directory:?} in TrainingArguments cannot be mounted; leave the colon out"
+        )),
+        path => Ok(format!("/mnt/{}", path.join("/"))),
+    }
 }

@@ -1,7 +1,7 @@
 //! Rules about a Workspace.
 //!
-//! Not here, since they need more than the object and a catalogue row: whether a model fits into the GPUs' memory, and
-//! whether nodes that the user brings are alike.
+//! Not here, since they need more than the object and a catalogue row: whether a model fits into the GPUs' memory (see
+//! [`super::Load`]), and whether nodes that the user brings are alike.
 
 use super::annotations::{self, Runtime};
 use super::{Environment, FieldError, Preset, PresetFacts, instance_type};

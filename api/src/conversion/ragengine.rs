@@ -20,6 +20,9 @@ const SPEC: [&str; 9] = [
 /// Members of `status` that only `v1beta1` has.
 const STATUS: [&str; 4] = ["observedGeneration", "url", "indexes", "inference"];
 
+/// Members of `spec.inferenceService` that only `v1beta1` has.
+const WORKSPACES: [&str; 2] = ["workspaceRef", "workspaceTemplate"];
+
 /// Members of `spec` that only `v1alpha1` has.
 const SERVICE_NAMES: [&str; 2] = ["queryServiceName", "indexServiceName"];
 
@@ -55,7 +58,7 @@ pub(super) fn to_v1alpha1(object: &mut Value) {
         // A model without a window of its own cannot be said. With half of it, what a user of v1alpha1 adds could
         // contradict the other half.
         let sayable = |service: &Map<String, Value>| {
-            service.contains_key("contextWindowSize") && !service.contains_key("workspaceRef")
+            service.contains_key("contextWindowSize") && WORKSPACES.iter().all(|name| !service.contains_key(*name))
         };
         match spec.get_mut("inferenceService") {
             Some(Value::Object(service)) if sayable(service) => {
@@ -75,7 +78,7 @@ fn remove_new(object: &mut Value) {
     remove_members(object, "/spec", &SPEC);
     remove_members(object, "/spec/compute", &["partition"]);
     remove_members(object, "/spec/storage", &["persistentVolume", "vectorDB"]);
-    remove_members(object, "/spec/inferenceService", &["workspaceRef"]);
+    remove_members(object, "/spec/inferenceService", &WORKSPACES);
     remove_members(object, "/status", &STATUS);
 }
 

@@ -1,6 +1,7 @@
 //! What the webhook refuses.
 
 mod config_maps;
+mod load;
 
 use std::collections::BTreeSet;
 
@@ -8,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::admission::{
     Cloud, Environment, GuardrailsPolicy, InstanceTypes, Lookup, Preset, PresetFacts, is_hugging_face_id,
-    validate_ragengine, validate_workspace,
+    validate_inference_set, validate_ragengine, validate_workspace,
 };
 use crate::cases::{Guard, Verdict, all};
 use crate::conversion::convert;
-use crate::v1beta1::{RAGEngine, Workspace};
+use crate::v1beta1::{InferenceSet, RAGEngine, Workspace};
 
 fn names(all: &[&str]) -> BTreeSet<String> {
     all.iter().map(|&name| name.to_owned()).collect()
@@ -111,6 +112,16 @@ fn cases_of_the_webhook_are_decided_as_they_say() {
         let old = case.old.as_ref().map(object);
         let said: Vec<String> = match case.kind.as_str() {
             "Workspace" => ask(&new, old.as_ref(), &environment()),
+            // That the named ConfigMap is looked for is shown with the webhook.
+            "InferenceSet" if case.rule == "options-found" => continue,
+            "InferenceSet" => {
+                let set: InferenceSet = serde_json::from_value(new).unwrap();
+                let old: Option<InferenceSet> = old.map(|old| serde_json::from_value(old).unwrap());
+                let preset = set.spec.template.inference.preset.as_ref();
+                let preset = preset.map(|preset| catalogue(&preset.name));
+                let errors = validate_inference_set(&set, old.as_ref(), preset.as_ref(), &environment());
+                errors.iter().map(ToString::to_string).collect()
+            }
             _ => {
                 let engine: RAGEngine = serde_json::from_value(new).unwrap();
                 let old: Option<RAGEngine> = old.map(|old| serde_json::from_value(old).unwrap());

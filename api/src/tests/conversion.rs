@@ -160,6 +160,43 @@ fn a_workspace_carries_what_is_new() {
 }
 
 #[test]
+fn a_set_carries_what_is_new() {
+    let beta = json!({
+        "apiVersion": BETA, "kind": "InferenceSet", "metadata": {"name": "s"},
+        "spec": {"replicas": 2, "labelSelector": {}, "template": {
+            "resource": {"instanceType": "a", "partition": {"mode": "mig", "profile": "1g.10gb"}},
+            "inference": {"preset": {"name": "p", "presetOptions": {"modelAccessSecret": "s"}}},
+        }},
+        "status": {"replicas": 2, "updatedReplicas": 1, "observedGeneration": 4, "performance": {"metrics": {
+            "tokens": {"description": "d", "value": "1", "config": {"a": "b"}},
+        }}},
+    });
+    let alpha = there(&beta, ALPHA);
+    assert_eq!(alpha["spec"]["template"]["resource"], json!({"instanceType": "a"}));
+    assert_eq!(
+        alpha["spec"]["template"]["inference"],
+        beta["spec"]["template"]["inference"]
+    );
+    assert_eq!(
+        alpha["status"],
+        json!({"replicas": 2, "performance": {"metrics": {"tokens": {"description": "d", "value": "1"}}}})
+    );
+    assert_eq!(there(&alpha, BETA), beta);
+}
+
+#[test]
+fn a_workspace_that_is_made_for_an_engine_is_carried() {
+    let template = json!({"resource": {"labelSelector": {}}, "inference": {"preset": {"name": "p"}}});
+    let beta = engine(
+        BETA,
+        &json!({"inferenceService": {"workspaceTemplate": template, "contextWindowSize": 9, "accessSecret": "s"}}),
+    );
+    let alpha = there(&beta, ALPHA);
+    assert_eq!(alpha["spec"], json!({}));
+    assert_eq!(there(&alpha, BETA), beta);
+}
+
+#[test]
 fn the_same_version_is_left_alone() {
     let mut alpha = engine(ALPHA, &json!({"queryServiceName": "q"}));
     alpha["metadata"]["annotations"] = json!({V1BETA1_FIELDS: "x"});
@@ -201,8 +238,8 @@ fn member() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => prop::sample::select(vec![
             "instanceType", "partition", "count", "labelSelector", "persistentVolumeClaim", "mountPath",
-            "persistentVolume", "vectorDB", "url", "workspaceRef", "contextWindowSize", "accessSecret", "name",
-            "presetOptions", "modelAccessSecret", "image", "conditions",
+            "persistentVolume", "vectorDB", "url", "workspaceRef", "workspaceTemplate", "contextWindowSize", "accessSecret", "name",
+            "presetOptions", "modelAccessSecret", "image", "conditions", "resource", "config",
         ]).prop_map(str::to_owned),
         1 => "[a-z~/]{1,3}",
     ]
@@ -282,6 +319,16 @@ fn workspaces() -> BoxedStrategy<Value> {
     )
 }
 
+fn sets() -> BoxedStrategy<Value> {
+    let spec = shaped(&["replicas", "template", "labelSelector", "updateStrategy"], members());
+    let performance = shaped(&["metrics"], members());
+    let status = shaped(
+        &["replicas", "updatedReplicas", "observedGeneration", "performance"],
+        prop_oneof![performance, anything()].boxed(),
+    );
+    objects("InferenceSet", vec![("spec", spec), ("status", status)])
+}
+
 fn objects(kind: &'static str, fields: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
     let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let values: Vec<_> = fields
@@ -334,6 +381,11 @@ proptest! {
 
     #[test]
     fn a_workspace_comes_back_as_it_went(object in workspaces()) {
+        prop_assert_eq!(there(&there(&object, other(&object)), own(&object)), object);
+    }
+
+    #[test]
+    fn a_set_comes_back_as_it_went(object in sets()) {
         prop_assert_eq!(there(&there(&object, other(&object)), own(&object)), object);
     }
 

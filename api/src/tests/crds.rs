@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::server::{definition, schema};
 use crate::crds;
 
-const KINDS: [&str; 2] = ["RAGEngine", "Workspace"];
+const KINDS: [&str; 3] = ["RAGEngine", "Workspace", "InferenceSet"];
 
 #[test]
 fn the_charts_hold_what_the_types_say() {
@@ -52,22 +52,41 @@ fn names_versions_and_columns_are_those_of_kaito() {
         column("State", "string", ".status.state"),
         age.clone(),
     ]);
-    workspace.push(age);
+    workspace.push(age.clone());
+    let set = json!([
+        column("Replicas", "integer", ".spec.replicas"),
+        column("ReadyReplicas", "integer", ".status.readyReplicas"),
+        age,
+    ]);
+    let status = json!({"status": {}});
+    let scaled = json!({"status": {}, "scale": {
+        "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }});
     let expected = [
         (
             json!({"kind": "RAGEngine", "plural": "ragengines", "singular": "ragengine", "shortNames": ["rag"],
                    "categories": ["ragengine"]}),
             [engine.clone(), engine],
             [true, false],
+            status.clone(),
         ),
         (
             json!({"kind": "Workspace", "plural": "workspaces", "singular": "workspace", "shortNames": ["wk", "wks"],
                    "categories": ["workspace"]}),
             [Value::from(workspace), Value::from(stored)],
             [false, false],
+            status,
+        ),
+        (
+            json!({"kind": "InferenceSet", "plural": "inferencesets", "singular": "inferenceset",
+                   "shortNames": ["is", "isets"], "categories": ["inferenceset"]}),
+            [set.clone(), set],
+            [false, false],
+            scaled,
         ),
     ];
-    for (kind, (names, columns, deprecated)) in KINDS.into_iter().zip(expected) {
+    for (kind, (names, columns, deprecated, subresources)) in KINDS.into_iter().zip(expected) {
         let definition = serde_json::to_value(definition(kind)).unwrap();
         let spec = &definition["spec"];
         assert_eq!(
@@ -83,7 +102,7 @@ fn names_versions_and_columns_are_those_of_kaito() {
             assert_eq!(version["name"], name);
             assert_eq!(version["served"], true);
             assert_eq!(version["storage"], name == "v1beta1");
-            assert_eq!(version["subresources"], json!({"status": {}}));
+            assert_eq!(version["subresources"], subresources);
             assert_eq!(version["additionalPrinterColumns"], columns[index]);
             assert_eq!(version["deprecated"] == true, deprecated[index]);
         }

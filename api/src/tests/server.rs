@@ -12,6 +12,7 @@ pub(super) fn definition(kind: &str) -> CustomResourceDefinition {
     match kind {
         "RAGEngine" => crds::ragengine(),
         "Workspace" => crds::workspace(),
+        "InferenceSet" => crds::inference_set(),
         other => panic!("there is no kind {other}"),
     }
 }

@@ -35,7 +35,7 @@ pub struct ResourceSpec {
         validation = Rule::new("self == oldSelf").message(SELECTOR_IMMUTABLE_MESSAGE),
     )]
     pub label_selector: LabelSelector,
-    /// Names of nodes to use before others. Not read any more.
+    /// Names of nodes of a Workspace to use before others, whatever their type. An engine does not read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_nodes: Option<Vec<String>>,
 }

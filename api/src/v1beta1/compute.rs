@@ -57,7 +57,7 @@ pub struct ResourceSpec {
         validation = Rule::new("self == oldSelf").message(SELECTOR_IMMUTABLE_MESSAGE),
     )]
     pub label_selector: LabelSelector,
-    /// Names of nodes to use before others. Deprecated and not read.
+    /// Names of nodes of a Workspace to use before others, whatever their type. An engine does not read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_nodes: Option<Vec<String>>,
     /// Use a part of a machine's GPUs. Only for nodes that are not provisioned automatically.

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::admission::{GuardrailsPolicy, Lookup, validate_inference_config, validate_training_config};
+use crate::admission::{
+    GuardrailsPolicy, Lookup, max_model_len, training_output_directory, validate_inference_config,
+    validate_training_config,
+};
 use crate::v1beta1::RAGEngine;
 
 #[test]
@@ -142,5 +145,60 @@ fn options_of_tuning() {
     ] {
         let message = check(text, method).unwrap();
         assert!(message.contains(fragment), "{message}");
+    }
+}
+
+#[test]
+fn results_of_a_tuning_are_below_mnt_and_beside_its_input() {
+    let directory = |arguments: &str| {
+        let text = format!("training_config: {{TrainingArguments: {arguments}}}");
+        training_output_directory(Some(&text)).map_err(|error| error.message)
+    };
+    for (arguments, expected) in [
+        ("{output_dir: /mnt/results}", "/mnt/results"),
+        ("{output_dir: results/}", "/mnt/results"),
+        ("{output_dir: /mnt//a/./b/../c}", "/mnt/a/c"),
+        ("{output_dir: /results}", "/mnt/results"),
+        ("{output_dir: /mnt2}", "/mnt/mnt2"),
+        ("{output_dir: /mnt/data/results}", "/mnt/data/results"),
+        ("{output_dir: }", "/mnt/output"),
+        ("{}", "/mnt/output"),
+    ] {
+        assert_eq!(directory(arguments).as_deref(), Ok(expected), "{arguments}");
+    }
+    for (given, fragment) in [
+        ("/mnt", "below /mnt"),
+        ("/mnt/", "below /mnt"),
+        ("\"\"", "below /mnt"),
+        ("/mnt/../etc", "below /mnt"),
+        ("../mnt/results", "below /mnt"),
+        ("a/../..", "below /mnt"),
+        ("/mnt/config/results", "input"),
+        ("data", "input"),
+        ("\"a:b\"", "colon"),
+    ] {
+        let message = directory(&format!("{{output_dir: {given}}}")).unwrap_err();
+        assert!(message.contains(fragment), "{message}");
+    }
+    assert!(training_output_directory(None).is_err());
+}
+
+#[test]
+fn the_context_is_the_one_that_vllm_is_given() {
+    for (text, expected) in [
+        ("vllm: {max-model-len: 4096}", Some(4096)),
+        (
+            "max-model-len: 1\nvllm:\n  # max-model-len: 2\n  max-model-len: ' 8192 '\n",
+            Some(8192),
+        ),
+        ("vllm: {max-model-len: auto}", None),
+        ("vllm: {max-model-len: 0}", None),
+        ("vllm: {max-model-len: -1}", None),
+        ("vllm: {}", None),
+        ("vllm", None),
+        ("{", None),
+        ("", None),
+    ] {
+        assert_eq!(max_model_len(text), expected, "{text}");
     }
 }
