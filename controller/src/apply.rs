@@ -4,6 +4,7 @@
 
 mod adopt;
 mod covers;
+mod owned;
 
 use std::fmt::Debug;
 
@@ -19,6 +20,7 @@ use crate::names::{APPLIED, FIELD_MANAGER};
 
 pub use adopt::{Adoption, take_over};
 pub use covers::difference;
+pub(crate) use owned::Owned;
 
 /// An object that can be applied.
 pub trait Applicable:
@@ -59,6 +61,14 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// What the API server answered, if it was asked.
+    pub(crate) fn answer(&self) -> Option<&kube::Error> {
+        match self {
+            Self::Refuse { answer, .. } => Some(answer),
+            Self::Foreign { .. } => None,
+        }
+    }
+
     pub(crate) fn refuse<K: Resource<DynamicType = ()>>(name: &str, answer: kube::Error) -> Self {
         let message = match &answer {
             kube::Error::Api(status) => status.message.clone(),

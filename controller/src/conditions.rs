@@ -5,6 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// Longest message that is kept, in characters; what a pod says may be pages.
 const LONGEST_MESSAGE: usize = 1024;
+/// Longest part of a message that others wrote, in bytes, where KAITO cuts it.
+const LONGEST_QUOTE: usize = 256;
+/// Before the words of an error in a message.
+const PROBLEM: &str = " (last reconcile error: ";
 
 /// Whether something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,39 @@ impl Finding {
         self.truth == Truth::True
     }
 
+    /// The same with what went wrong while it was looked at, unless its message says that already.
+    #[must_use]
+    pub fn with_problem(self, problem: &str) -> Self {
+        let cut = self.message.strip_suffix("...").unwrap_or_default();
+        if self.message.contains(problem) || !cut.is_empty() && problem.starts_with(cut) {
+            return self;
+        }
+        let message = format!("{}{PROBLEM}{problem})", self.message);
+        self.with_message(&message)
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn with_message(self, message: &str) -> Self {
+        Self {
+            message: shortened(message),
+            ..self
+        }
+    }
+
+    /// What a condition says.
+    pub fn of(condition: &Condition) -> Self {
+        Self {
+            truth: match condition.status.as_str() {
+                "True" => Truth::True,
+                "False" => Truth::False,
+                _ => Truth::Unknown,
+            },
+            reason: condition.reason.clone(),
+            message: condition.message.clone(),
+        }
+    }
+
     fn new(truth: Truth, reason: &str, message: impl Into<String>) -> Self {
         Self {
             truth,
@@ -72,6 +109,35 @@ impl Finding {
 /// The condition of one type.
 pub fn find<'a>(conditions: Option<&'a Vec<Condition>>, type_: &str) -> Option<&'a Condition> {
     conditions?.iter().find(|condition| condition.type_ == type_)
+}
+
+/// A message without what [`Finding::with_problem`] put behind it.
+pub fn without_problem(message: &str) -> &str {
+    message.split_once(PROBLEM).map_or(message, |(before, _)| before)
+}
+
+/// The beginning of what others wrote, which may be pages.
+pub fn truncated(message: &str) -> String {
+    let message = message.trim();
+    if message.len() <= LONGEST_QUOTE {
+        return message.to_owned();
+    }
+    let ends = message.char_indices().map(|(end, _)| end);
+    let end = ends.take_while(|end| *end <= LONGEST_QUOTE).last().unwrap_or_default();
+    format!("{}...", message.get(..end).unwrap_or_default())
+}
+
+/// The end of what a program wrote, where it says why it gave up.
+pub fn ending(words: &str) -> String {
+    let words = words.trim();
+    let Some(surplus) = words.len().checked_sub(LONGEST_QUOTE).filter(|surplus| *surplus > 0) else {
+        return words.to_owned();
+    };
+    let begin = words
+        .char_indices()
+        .map(|(begin, _)| begin)
+        .find(|begin| *begin >= surplus);
+    format!("...{}", words.get(begin.unwrap_or_default()..).unwrap_or_default())
 }
 
 /// A condition of `findings` that says another status or reason than before.
@@ -176,6 +242,43 @@ mod tests {
 
         let (fourth, _) = merge(&third, &[("Ready", Finding::holds("AllReady", ""))], Some(2), at(40));
         assert_eq!(fourth[0].last_transition_time.0, at(40));
+    }
+
+    #[test]
+    fn an_error_stands_behind_a_message_once() {
+        let plain = Finding::fails("Pending", "wait");
+        let told = plain.with_problem("no route");
+        assert_eq!(told.message, "wait (last reconcile error: no route)");
+        assert_eq!(told.clone().with_problem("no route"), told);
+        assert_eq!(without_problem(&told.message), "wait");
+        assert_eq!(without_problem("wait"), "wait");
+        let cut = Finding::fails("Pending", "no rou...");
+        assert_eq!(cut.clone().with_problem("no route"), cut, "it says the same, cut short");
+        let dots = Finding::fails("Pending", "...");
+        assert_eq!(
+            dots.with_problem("no route").message,
+            "... (last reconcile error: no route)"
+        );
+    }
+
+    #[test]
+    fn what_others_wrote_is_cut_between_characters() {
+        assert_eq!(ending(&"x".repeat(256)), "x".repeat(256));
+        assert_eq!(
+            ending(&format!("x{}", "y".repeat(256))),
+            format!("...{}", "y".repeat(256))
+        );
+        assert_eq!(
+            ending(&format!("{}y", "ä".repeat(128))),
+            format!("...{}y", "ä".repeat(127))
+        );
+        assert_eq!(truncated(&"x".repeat(256)), "x".repeat(256));
+        assert_eq!(truncated(&"x".repeat(257)), format!("{}...", "x".repeat(256)));
+        assert_eq!(truncated(&"ä".repeat(200)), format!("{}...", "ä".repeat(128)));
+        assert_eq!(
+            truncated(&format!("x{}", "ä".repeat(200))),
+            format!("x{}...", "ä".repeat(127))
+        );
     }
 
     #[test]

@@ -8,8 +8,11 @@ pub mod options;
 pub mod run;
 pub mod webhook;
 
+pub mod inference_set;
+pub(crate) mod provisioner;
 pub mod ragengine;
 pub mod settings;
+pub mod workspace;
 
 pub mod apply;
 pub mod conditions;
@@ -18,9 +21,14 @@ pub mod leader;
 pub mod metrics;
 pub mod names;
 pub mod presets;
+pub mod presets_command;
+pub mod render_command;
 pub mod server;
 pub mod watch;
+mod work;
 
+mod pods;
+mod scheduling;
 mod telemetry;
 
 pub use options::Options;

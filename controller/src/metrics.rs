@@ -1,5 +1,7 @@
 //! What the controller tells of itself, under the names that dashboards of other controllers use.
 
+mod workspaces;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -9,8 +11,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use tokio::time::Instant;
+
+pub use workspaces::{Figures, Volume};
+
+use self::workspaces::WorkspaceMetrics;
 
 /// controller-runtime's buckets, in seconds.
 const BUCKETS: [f64; 16] = [
@@ -58,13 +64,14 @@ pub struct Metrics {
     adds: Family<QueueLabel, Counter>,
     retries: Family<QueueLabel, Counter>,
     engines: Family<PhaseLabel, Gauge>,
+    workspaces: WorkspaceMetrics,
     phases: Arc<Mutex<Option<Phases>>>,
     leader: Gauge,
 }
 
 type Phases = Box<dyn Fn() -> Vec<(Phase, usize)> + Send>;
 
-/// What an engine is at.
+/// What an object is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[expect(non_camel_case_types, reason = "variant names are the label values on the wire")]
 pub enum Phase {
@@ -86,66 +93,70 @@ struct PhaseLabel {
 impl Metrics {
     /// Metrics, in a registry.
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            reconciles: Family::default(),
-            errors: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            active: Family::default(),
-            most: Family::default(),
-            depth: Family::default(),
-            adds: Family::default(),
-            retries: Family::default(),
-            engines: Family::default(),
+        Self {
+            reconciles: register(
+                registry,
+                "controller_runtime_reconcile",
+                "Reconciles by result",
+                Family::default(),
+            ),
+            errors: register(
+                registry,
+                "controller_runtime_reconcile_errors",
+                "Reconciles that failed",
+                Family::default(),
+            ),
+            durations: register(
+                registry,
+                "controller_runtime_reconcile_time_seconds",
+                "Time of a reconcile",
+                Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            ),
+            active: register(
+                registry,
+                "controller_runtime_active_workers",
+                "Reconciles that run now",
+                Family::default(),
+            ),
+            most: register(
+                registry,
+                "controller_runtime_max_concurrent_reconciles",
+                "Reconciles that may run at a time",
+                Family::default(),
+            ),
+            depth: register(
+                registry,
+                "workqueue_depth",
+                "Objects that wait to be reconciled",
+                Family::default(),
+            ),
+            adds: register(
+                registry,
+                "workqueue_adds",
+                "Objects that were put in the queue",
+                Family::default(),
+            ),
+            retries: register(
+                registry,
+                "workqueue_retries",
+                "Objects that were put in the queue again",
+                Family::default(),
+            ),
+            engines: register(
+                registry,
+                "kaito_ragengine_count",
+                "RAGEngines by phase",
+                Family::default(),
+            ),
+            workspaces: WorkspaceMetrics::register(registry),
             phases: Arc::default(),
-            leader: Gauge::default(),
-        };
-        registry.register(
-            "controller_runtime_reconcile",
-            "Reconciles by result",
-            metrics.reconciles.clone(),
-        );
-        registry.register(
-            "controller_runtime_reconcile_errors",
-            "Reconciles that failed",
-            metrics.errors.clone(),
-        );
-        registry.register(
-            "controller_runtime_reconcile_time_seconds",
-            "Time of a reconcile",
-            metrics.durations.clone(),
-        );
-        registry.register(
-            "controller_runtime_active_workers",
-            "Reconciles that run now",
-            metrics.active.clone(),
-        );
-        registry.register(
-            "controller_runtime_max_concurrent_reconciles",
-            "Reconciles that may run at a time",
-            metrics.most.clone(),
-        );
-        registry.register(
-            "workqueue_depth",
-            "Objects that wait to be reconciled",
-            metrics.depth.clone(),
-        );
-        registry.register(
-            "workqueue_adds",
-            "Objects that were put in the queue",
-            metrics.adds.clone(),
-        );
-        registry.register(
-            "workqueue_retries",
-            "Objects that were put in the queue again",
-            metrics.retries.clone(),
-        );
-        registry.register("kaito_ragengine_count", "RAGEngines by phase", metrics.engines.clone());
-        registry.register(
-            "leader_election_master_status",
-            "Whether this copy is the leader",
-            metrics.leader.clone(),
-        );
-        metrics
+            leader: register(
+                registry,
+                "leader_election_master_status",
+                "Whether this copy is the leader",
+                Gauge::default(),
+            ),
+        }
     }
 
     /// The queue of one controller.
@@ -187,8 +198,14 @@ impl Metrics {
         *self.phases.lock() = Some(Box::new(phases));
     }
 
+    /// Says how to count Workspaces. That is done when somebody asks for the metrics.
+    pub fn count_workspaces_with(&self, figures: impl Fn() -> Figures + Send + 'static) {
+        self.workspaces.count_with(figures);
+    }
+
     /// Counts what is counted only when it is asked for.
     pub fn sample(&self) {
+        self.workspaces.sample();
         let phases = self.phases.lock();
         for (phase, count) in phases.iter().flat_map(|phases| phases()) {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -200,6 +217,11 @@ impl Metrics {
     pub fn set_leader(&self, leader: bool) {
         self.leader.set(i64::from(leader));
     }
+}
+
+fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 /// One reconcile that runs.

@@ -1,18 +1,38 @@
 //! Everything that can be configured, as command-line options that are environment variables too. Names that KAITO's
 //! operators use are kept.
 
+mod karpenter;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-/// Keeps a cluster as its RAGEngine and Workspace resources (kaito.sh) say.
+use crate::presets::HubUrl;
+use crate::presets_command::PresetsCommand;
+use crate::render_command::RenderCommand;
+
+mod feature_gates;
+
+pub use feature_gates::{FeatureGates, ParseFeatureGates};
+
+pub use karpenter::{KarpenterOptions, NodeClass, NodeClasses};
+
+/// Keeps a cluster as its RAGEngine, Workspace and InferenceSet resources (kaito.sh) say.
 ///
 /// Talks to the cluster of KUBECONFIG, or to the one it runs in. Every option can be given as the environment variable
 /// named behind it.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "kaito-controller", version, max_term_width = 120)]
+#[command(
+    name = "kaito-controller",
+    version,
+    max_term_width = 120,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Options {
+    /// What to do instead of that.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Which resources to reconcile.
     #[arg(
         long,
@@ -34,6 +54,12 @@ pub struct Options {
     /// The image of engines.
     #[command(flatten)]
     pub image: ImageOptions,
+    /// How models are served.
+    #[command(flatten)]
+    pub models: ModelOptions,
+    /// Models that are not in the catalogue.
+    #[command(flatten)]
+    pub hub: HubOptions,
     /// Machines.
     #[command(flatten)]
     pub machines: MachineOptions,
@@ -42,12 +68,21 @@ pub struct Options {
     pub server: ServerOptions,
 }
 
+/// What the program does instead of keeping a cluster.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Tells which models there are, and on which machines they run. Needs no cluster.
+    Presets(PresetsCommand),
+    /// Shows the objects that Workspaces consist of. Needs no cluster.
+    Render(Box<RenderCommand>),
+}
+
 /// Which resources are reconciled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
 pub enum ControllerKind {
     /// RAGEngine.
     Ragengine,
-    /// Workspace.
+    /// Workspace and InferenceSet.
     Workspace,
 }
 
@@ -153,6 +188,44 @@ pub struct ImageOptions {
     pub rag_image_has_gpu: bool,
 }
 
+/// How Workspaces serve and tune models.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Models")]
+pub struct ModelOptions {
+    /// Registry and path of the images that serve and tune models.
+    #[arg(
+        long,
+        env = "PRESET_REGISTRY_NAME",
+        value_name = "PRESET_REGISTRY_NAME",
+        default_value = "mcr.microsoft.com/aks/kaito"
+    )]
+    pub preset_registry: String,
+    /// What is on and off, such as enableMIG=true,vLLM=false. On when not said: vLLM (off: Transformers serves every
+    /// model). Off when not said: enableMIG (slices of GPUs), enableAccelerator (some of a machine's GPUs).
+    #[arg(
+        long,
+        env = "KAITO_FEATURE_GATES",
+        value_name = "KAITO_FEATURE_GATES",
+        default_value = ""
+    )]
+    pub feature_gates: FeatureGates,
+}
+
+/// Where models are asked for.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Models")]
+pub struct HubOptions {
+    /// Where models that are not in the catalogue are asked for: Hugging Face or a mirror of it. Nowhere when it is empty;
+    /// users then describe them in a ConfigMap.
+    #[arg(
+        long,
+        env = "HF_ENDPOINT",
+        value_name = "HF_ENDPOINT",
+        default_value = "https://huggingface.co"
+    )]
+    pub hub_url: HubUrl,
+}
+
 /// Machines that are made.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Machines")]
@@ -177,6 +250,16 @@ pub struct MachineOptions {
     /// Operating system of new machines that do not say: ubuntu or azurelinux.
     #[arg(long, value_name = "FAMILY", default_value = "ubuntu", ignore_case = true)]
     pub default_node_image_family: ImageFamily,
+    /// What a Karpenter has to be told.
+    #[command(flatten)]
+    pub karpenter: KarpenterOptions,
+}
+
+impl MachineOptions {
+    /// Whether the provisioner is karpenter and there is no NodeClass for its machines.
+    pub fn lacks_node_class(&self) -> bool {
+        self.node_provisioner == NodeProvisioner::Karpenter && self.karpenter.node_classes.all().is_empty()
+    }
 }
 
 /// Clouds whose instance types are known.
@@ -195,6 +278,8 @@ pub enum Cloud {
 pub enum NodeProvisioner {
     /// A NodeClaim each, for KAITO's gpu-provisioner or a Karpenter of the same form.
     AzureGpuProvisioner,
+    /// A NodePool for each Workspace, for a Karpenter of any cloud that knows pools of a fixed size.
+    Karpenter,
     /// Nobody: users bring their own.
     Byo,
 }

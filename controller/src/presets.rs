@@ -1,6 +1,15 @@
 //! The catalogues of models and machines, in the words of those who ask.
 
+mod fit;
+mod hub;
+mod model_facts;
+
 use std::collections::BTreeMap;
+
+pub use fit::fit;
+pub(crate) use hub::{ASK_AGAIN, Hub, Published};
+pub use hub::{HubUrl, ParseHubUrl};
+pub use model_facts::{ModelFactsError, model_from_config_map, model_from_facts};
 
 use kaito_api::admission::{self, InstanceTypes, Preset, PresetFacts};
 use kaito_presets::{Model, ModelCatalogue, Resolution};
@@ -61,17 +70,23 @@ pub fn gpus(cloud: Cloud) -> BTreeMap<String, u32> {
     let types = catalogue(cloud).types();
     types
         .iter()
-        .filter(|machine| machine.gpu_model.starts_with("NVIDIA"))
+        .filter(|machine| machine.has_nvidia_gpus())
         .map(|machine| (machine.name.to_lowercase(), machine.gpu_count.get()))
         .collect()
 }
 
-fn catalogue(cloud: Cloud) -> &'static kaito_presets::InstanceTypes {
+/// Everything that is known of the machine types of `cloud`.
+pub(crate) fn catalogue(cloud: Cloud) -> &'static kaito_presets::InstanceTypes {
     kaito_presets::InstanceTypes::of(match cloud {
         Cloud::Azure => kaito_presets::Cloud::Azure,
         Cloud::Aws => kaito_presets::Cloud::Aws,
         Cloud::Arc => kaito_presets::Cloud::Arc,
     })
+}
+
+/// Whether machines of this type have a fast disk of their own.
+pub(crate) fn has_nvme(cloud: Cloud, instance_type: &str) -> bool {
+    catalogue(cloud).find(instance_type).is_some_and(|machine| machine.nvme)
 }
 
 fn facts(model: &Model) -> PresetFacts {

@@ -9,15 +9,13 @@ mod machines;
 mod status;
 mod validate;
 
-mod claims;
 mod delete;
 mod indexes;
 mod reconcile;
-mod revision;
 mod run;
 mod triggers;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use run::{ControllerSettings, run};

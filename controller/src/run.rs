@@ -6,22 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kaito_api::admission::{Environment, Preset};
+use kaito_api::admission::{Environment, Load, Preset};
 use kube::{Client, Config};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::inference_set;
 use crate::leader::{Election, ElectionSettings};
 use crate::metrics::Metrics;
-use crate::options::{ControllerKind, NodeProvisioner, Options, ScopeOptions};
+use crate::options::{Cloud, ControllerKind, NodeProvisioner, Options, ScopeOptions};
 use crate::presets;
-use crate::ragengine::{self, ControllerSettings};
+use crate::ragengine;
 use crate::server::{self, Counted};
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::webhook::{CertificateLifetime, PresetFactsSource, Webhook, WebhookSettings, WebhookUrl};
+use crate::workspace;
 
 /// Where a pod finds its namespace.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -52,6 +54,10 @@ async fn run(options: Options) -> Result<()> {
         leader.retry_period < leader.renew_deadline && leader.renew_deadline < leader.lease_duration,
         "the retry period must be shorter than the renew deadline, and that shorter than the lease"
     );
+    ensure!(
+        !options.machines.lacks_node_class(),
+        "the provisioner karpenter needs --karpenter-node-classes: at least one NodeClass, which is the default"
+    );
     // Whoever comes first installs the provider; there is one either way.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let namespace = namespace(&options.scope);
@@ -64,7 +70,10 @@ async fn run(options: Options) -> Result<()> {
     tasks.spawn(stop_on_signal(stop.clone()));
     let webhook = if options.webhook.webhook {
         let settings = webhook_settings(&options, namespace.clone())?;
-        let webhook = Webhook::start(client.clone(), settings, Arc::new(Catalogue), ended.clone()).await?;
+        let catalogue = Catalogue {
+            cloud: options.machines.cloud_provider,
+        };
+        let webhook = Webhook::start(client.clone(), settings, Arc::new(catalogue), ended.clone()).await?;
         webhook.register(&mut registry);
         Some(Arc::new(webhook))
     } else {
@@ -109,21 +118,30 @@ fn webhook_settings(options: &Options, namespace: String) -> Result<WebhookSetti
         environment: Environment {
             instance_types: presets::instance_types(machines.cloud_provider),
             node_auto_provisioning: machines.node_provisioner != NodeProvisioner::Byo,
-            node_classes: None,
-            vllm: true,
-            mig: false,
-            accelerator: false,
+            node_classes: (machines.node_provisioner == NodeProvisioner::Karpenter).then(|| {
+                let classes = machines.karpenter.node_classes.all().iter();
+                classes.map(|class| class.name.clone()).collect()
+            }),
+            vllm: options.models.feature_gates.vllm,
+            mig: options.models.feature_gates.mig,
+            accelerator: options.models.feature_gates.accelerator,
         },
         lifetime: CertificateLifetime::default(),
     })
 }
 
-/// The catalogue of models, for the webhooks.
-struct Catalogue;
+/// The catalogues of models and machines, for the webhooks.
+struct Catalogue {
+    cloud: Cloud,
+}
 
 impl PresetFactsSource for Catalogue {
     fn preset(&self, name: &str) -> Preset {
         presets::preset(name)
+    }
+
+    fn fit(&self, load: &Load<'_>, context_tokens: Option<u64>) -> Result<(), String> {
+        presets::fit(load, context_tokens, self.cloud)
     }
 }
 
@@ -166,20 +184,54 @@ async fn lead(
     Ok(())
 }
 
+/// Runs the controllers until `stop`, side by side. One that ends by itself ends the others.
 async fn control(options: &Options, client: Client, namespace: String, metrics: Metrics, stop: CancellationToken) {
-    if !options.controllers.contains(&ControllerKind::Ragengine) {
-        stop.cancelled().await;
-        return;
-    }
-    let controller = ControllerSettings {
-        client,
-        settings: Settings::new(options, namespace),
-        watch_namespace: options.scope.watch_namespace.clone(),
-        concurrency: options.scope.concurrency,
-        index_status_interval: options.scope.index_status_interval,
-        metrics,
+    let stop = stop.child_token();
+    let settings = Settings::new(options, namespace);
+    let scope = &options.scope;
+    let runs = |kind| options.controllers.contains(&kind);
+    let engines = async {
+        if runs(ControllerKind::Ragengine) {
+            let controller = ragengine::ControllerSettings {
+                client: client.clone(),
+                settings: settings.clone(),
+                watch_namespace: scope.watch_namespace.clone(),
+                concurrency: scope.concurrency,
+                index_status_interval: scope.index_status_interval,
+                metrics: metrics.clone(),
+            };
+            ragengine::run(controller, stop.clone()).await;
+            stop.cancel();
+        }
     };
-    ragengine::run(controller, stop).await;
+    let workspaces = async {
+        if runs(ControllerKind::Workspace) {
+            let controller = workspace::ControllerSettings {
+                client: client.clone(),
+                settings: settings.clone(),
+                hub: options.hub.hub_url.clone(),
+                watch_namespace: scope.watch_namespace.clone(),
+                concurrency: scope.concurrency,
+                metrics: metrics.clone(),
+            };
+            workspace::run(controller, stop.clone()).await;
+            stop.cancel();
+        }
+    };
+    let sets = async {
+        if runs(ControllerKind::Workspace) {
+            let controller = inference_set::ControllerSettings {
+                client: client.clone(),
+                settings: settings.clone(),
+                watch_namespace: scope.watch_namespace.clone(),
+                concurrency: scope.concurrency,
+                metrics: metrics.clone(),
+            };
+            inference_set::run(controller, stop.clone()).await;
+            stop.cancel();
+        }
+    };
+    tokio::join!(Box::pin(engines), Box::pin(workspaces), Box::pin(sets));
 }
 
 fn election(options: &Options, namespace: String) -> ElectionSettings {

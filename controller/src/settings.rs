@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::options::{Cloud, ImageFamily, NodeProvisioner, Options};
+use crate::options::{
+    Cloud, FeatureGates, ImageFamily, KarpenterOptions, MachineOptions, ModelOptions, NodeProvisioner, Options,
+};
 
 /// Facts that are the same for every resource while the controller runs.
 #[derive(Clone, Debug)]
@@ -13,10 +15,16 @@ pub struct Settings {
     pub image: String,
     /// Whether that image can use GPUs.
     pub image_has_gpu: bool,
+    /// Registry and path of the images that serve and tune models, without a slash at the end.
+    pub preset_registry: String,
+    /// What is on and off.
+    pub feature_gates: FeatureGates,
     /// The cloud that machines are of.
     pub cloud: Cloud,
     /// Who makes machines.
     pub provisioner: NodeProvisioner,
+    /// What a Karpenter is told, when it is the one.
+    pub karpenter: KarpenterOptions,
     /// Operating system of machines that do not say.
     pub image_family: ImageFamily,
     /// GPUs of each machine type that has some, by its name in lower case.
@@ -38,13 +46,24 @@ impl Settings {
     /// The settings that options say, for an installation in `namespace`.
     pub fn new(options: &Options, namespace: String) -> Self {
         let image = &options.image;
-        let machines = &options.machines;
         Self {
-            namespace,
             image: format!("{}/{}:{}", image.rag_registry, image.rag_image, image.rag_tag),
             image_has_gpu: image.rag_image_has_gpu,
+            ..Self::without_engines(&options.models, &options.machines, namespace)
+        }
+    }
+
+    /// The same of an installation that runs no engines, and so needs no image of them.
+    pub fn without_engines(models: &ModelOptions, machines: &MachineOptions, namespace: String) -> Self {
+        Self {
+            namespace,
+            image: String::new(),
+            image_has_gpu: false,
+            preset_registry: models.preset_registry.trim_end_matches('/').to_owned(),
+            feature_gates: models.feature_gates,
             cloud: machines.cloud_provider,
             provisioner: machines.node_provisioner,
+            karpenter: machines.karpenter.clone(),
             image_family: machines.default_node_image_family,
             gpus: crate::presets::gpus(machines.cloud_provider),
             models: crate::presets::served_model,

@@ -31,7 +31,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kaito_api::admission::Preset;
+use kaito_api::admission::{Load, Preset};
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
@@ -48,6 +48,14 @@ use server::{Resolver, Server};
 pub trait PresetFactsSource: Send + Sync {
     /// What is known of the model that a Workspace names. The name is as the user wrote it, in any case.
     fn preset(&self, name: &str) -> Preset;
+
+    /// Whether the model fits on the machines, as far as both are known; if not, why. Without a context of
+    /// `context_tokens`, the usual one counts.
+    ///
+    /// # Errors
+    ///
+    /// The arithmetic, and what would fit.
+    fn fit(&self, load: &Load<'_>, context_tokens: Option<u64>) -> Result<(), String>;
 }
 
 /// Why the webhooks cannot be served.

@@ -2,8 +2,22 @@
 
 use serde_json::{Map, Value};
 
-/// Fields that the API server leaves out when they are false. Others would mean something else when they are missing.
-const OMITTED_WHEN_FALSE: [&str; 1] = ["publishNotReadyAddresses"];
+/// Fields that the API server leaves out when they are false, 0 or empty. Others would mean something else when they are
+/// missing.
+const OMITTED_WHEN_NOTHING: [&str; 12] = [
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "initialDelaySeconds",
+    "mountPropagation",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "stdin",
+    "stdinOnce",
+    "subPath",
+    "tty",
+    "value",
+];
 
 /// Where `live` does not have what `desired` says; `None` when it has all of it. What `live` has besides is left alone:
 /// defaults, and what others own.
@@ -44,7 +58,9 @@ fn member(live: &Map<String, Value>, name: &str, desired: &Value) -> Option<Vec<
 fn is_nothing(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(value) => !value && OMITTED_WHEN_FALSE.contains(&name),
+        Value::Bool(false) => OMITTED_WHEN_NOTHING.contains(&name),
+        Value::Number(number) => number.as_i64() == Some(0) && OMITTED_WHEN_NOTHING.contains(&name),
+        Value::String(text) => text.is_empty() && OMITTED_WHEN_NOTHING.contains(&name),
         Value::Object(members) => members.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,

@@ -13,8 +13,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kaito_api::names::{keys, labels};
+use kaito_api::v1beta1::{Workspace, WorkspaceFields, WorkspaceTemplate};
 
-use super::dereference::copy_name;
+use super::dereference::{copy_name, own_workspace_name};
 use super::engine::{Engine, Guardrails};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::settings::Settings;
@@ -37,6 +38,8 @@ pub(crate) struct Resources {
     pub network_policy: Option<NetworkPolicy>,
     /// How many pods may be away at a time.
     pub budget: Option<PodDisruptionBudget>,
+    /// Who serves the language model, when that is the engine's own.
+    pub workspace: Option<Workspace>,
 }
 
 /// An engine's copy of the default guardrails policy.
@@ -58,6 +61,7 @@ pub(crate) fn build(engine: &Engine, settings: &Settings) -> Resources {
         policy: policy(engine),
         network_policy: service::network_policy(engine, settings),
         budget: service::budget(engine),
+        workspace: workspace(engine),
     }
 }
 
@@ -91,6 +95,30 @@ fn metadata(engine: &Engine, name: String) -> ObjectMeta {
         owner_references: Some(vec![engine.owner.clone()]),
         ..ObjectMeta::default()
     }
+}
+
+/// Labels and annotations are the user's, beside those by which it is known as ours.
+fn workspace(engine: &Engine) -> Option<Workspace> {
+    let WorkspaceTemplate {
+        metadata: wanted,
+        resource,
+        inference,
+    } = engine.workspace.clone()?;
+    let wanted = wanted.unwrap_or_default();
+    let mut metadata = metadata(engine, own_workspace_name(&engine.name));
+    let mut labels = wanted.labels.unwrap_or_default();
+    labels.extend([(MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]);
+    metadata.labels = Some(labels);
+    metadata.annotations = wanted.annotations;
+    Some(Workspace {
+        metadata,
+        spec: WorkspaceFields {
+            resource: Some(resource),
+            inference: Some(inference),
+            tuning: None,
+        },
+        status: None,
+    })
 }
 
 fn policy(engine: &Engine) -> Policy {

@@ -1,7 +1,5 @@
 //! What the controller keeps in memory of the cluster: the engines, what it made for them, and what they refer to.
 
-mod watchers;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,17 +9,18 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Se
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kaito_api::names::{DEFAULT_GUARDRAILS_CONFIG_MAP, labels};
-use kaito_api::v1beta1::{RAGEngine, Workspace};
-use kube::core::{ApiResource, DeserializeGuard, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kaito_api::v1beta1::{InferenceSet, RAGEngine, Workspace};
+use kube::core::{DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Config;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::task::JoinSet;
 
-use self::watchers::{Optional, Watchers, empty};
-use super::triggers::{self, Trigger};
+use super::triggers;
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
+use crate::provisioner::node_claim_resource;
 use crate::watch::{Cache, Served, Source, served};
+use crate::work::{Optional, Trigger, Watchers, empty, itself, owner};
 
 /// An engine, or what is known of one that cannot be decoded.
 pub(crate) type Guarded = DeserializeGuard<RAGEngine>;
@@ -56,13 +55,11 @@ pub(crate) struct Caches {
     pub node_claims: Store<DynamicObject>,
     /// All Workspaces.
     pub workspaces: Store<DeserializeGuard<Workspace>>,
+    /// All InferenceSets.
+    pub inference_sets: Store<DeserializeGuard<InferenceSet>>,
     node_claims_served: Served,
     workspaces_served: Served,
-}
-
-/// Karpenter's NodeClaim.
-pub(crate) fn node_claim_resource() -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("karpenter.sh", "v1", "NodeClaim"), "nodeclaims")
+    inference_sets_served: Served,
 }
 
 /// Whether labels say that something belongs to an engine.
@@ -110,7 +107,7 @@ fn metadata_alone<K>(object: &mut PartialObjectMeta<K>) {
 impl Caches {
     /// Begins to watch and returns when every cache has what there is. From then on `trigger` passes changes on. The
     /// watches end with the tasks.
-    pub(crate) async fn start(scope: &Scope, trigger: &Trigger) -> (Arc<Self>, JoinSet<()>) {
+    pub(crate) async fn start(scope: &Scope, trigger: &Trigger<Guarded>) -> (Arc<Self>, JoinSet<()>) {
         let (engines, engine_writer) = empty(());
         let (deployments, deployment_writer) = empty(());
         let (services, service_writer) = empty(());
@@ -125,8 +122,10 @@ impl Caches {
         let (nodes, node_writer) = empty(());
         let (node_claims, node_claim_writer) = empty(node_claim_resource());
         let (workspaces, workspace_writer) = empty(());
+        let (inference_sets, inference_set_writer) = empty(());
         let (serving_node_claims, node_claims_served) = served();
         let (serving_workspaces, workspaces_served) = served();
+        let (serving_inference_sets, inference_sets_served) = served();
         let caches = Arc::new(Self {
             engines,
             deployments: Cache::new(deployments),
@@ -142,14 +141,16 @@ impl Caches {
             nodes,
             node_claims,
             workspaces,
+            inference_sets,
             node_claims_served: node_claims_served.clone(),
             workspaces_served: workspaces_served.clone(),
+            inference_sets_served: inference_sets_served.clone(),
         });
 
         let all = Config::default;
         let ours = || all().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
         let mut watchers = Watchers::new(&scope.client, trigger, &caches);
-        watchers.objects(Source::new(scope.api(), all()), engine_writer, triggers::engine);
+        watchers.objects(Source::new(scope.api(), all()), engine_writer, itself);
         watchers.applied(Source::new(scope.api(), ours()), deployment_writer, &caches.deployments);
         watchers.applied(Source::new(scope.api(), ours()), service_writer, &caches.services);
         watchers.applied(
@@ -161,7 +162,7 @@ impl Caches {
         let of_engines = all().labels(labels::RAGENGINE_REVISION_OF);
         let numbers =
             Source::new(scope.api(), of_engines).slim(|revision: &mut ControllerRevision| revision.data = None);
-        watchers.objects(numbers, revision_writer, triggers::owner);
+        watchers.objects(numbers, revision_writer, owner);
         let of_engines = all().labels(labels::RAGENGINE);
         let states = Source::new(scope.api(), of_engines).slim(|pod: &mut Pod| pod.spec = None);
         watchers.objects(states, pod_writer, triggers::pod);
@@ -178,7 +179,7 @@ impl Caches {
         let nodes = Source::new(Api::all(scope.client.clone()), all()).slim(slim_node);
         watchers.objects(nodes, node_writer, triggers::node);
         let optional = Optional {
-            definition: "nodeclaims.karpenter.sh",
+            definition: "nodeclaims.karpenter.sh".to_owned(),
             serving: serving_node_claims,
             served: node_claims_served,
             dynamic_type: node_claim_resource(),
@@ -188,13 +189,21 @@ impl Caches {
         let claims = Api::all_with(scope.client.clone(), &node_claim_resource());
         watchers.optional(optional, Source::new(claims, of_engines), triggers::node_claim);
         let optional = Optional {
-            definition: "workspaces.kaito.sh",
+            definition: "workspaces.kaito.sh".to_owned(),
             serving: serving_workspaces,
             served: workspaces_served,
             dynamic_type: (),
             writer: workspace_writer,
         };
         watchers.optional(optional, Source::new(scope.api(), all()), triggers::workspace);
+        let optional = Optional {
+            definition: "inferencesets.kaito.sh".to_owned(),
+            serving: serving_inference_sets,
+            served: inference_sets_served,
+            dynamic_type: (),
+            writer: inference_set_writer,
+        };
+        watchers.optional(optional, Source::new(scope.api(), all()), triggers::inference_set);
         let tasks = watchers.run();
         caches.wait_until_complete().await;
         (caches, tasks)
@@ -221,6 +230,9 @@ impl Caches {
         }
         if self.workspaces_served.known().await {
             wait!(self.workspaces);
+        }
+        if self.inference_sets_served.known().await {
+            wait!(self.inference_sets);
         }
     }
 

@@ -13,21 +13,23 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kaito_api::names::{DEFAULT_GUARDRAILS_CONFIG_MAP, keys};
-use kaito_api::v1beta1::RAGEngine;
+use kaito_api::v1beta1::{RAGEngine, Workspace};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 
 #[cfg(test)]
 pub(crate) use inputs::InputKind;
-pub(crate) use inputs::{Input, InputProblem, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
+pub(crate) use inputs::{Input, Inputs, REMOTE_EMBEDDING_SECRET, Role, secrets};
 #[cfg(test)]
 pub(crate) use workspace::Served;
-pub(crate) use workspace::WorkspaceState;
+pub(crate) use workspace::{WorkspaceState, own_workspace_name, server};
 
 use super::caches::{Caches, is_of};
 use crate::settings::Settings;
+use crate::work::ReadError;
 
 /// What an engine refers to, as it is now.
 #[derive(Debug, Default)]
@@ -104,28 +106,14 @@ pub(crate) struct Live {
     pub network_policy: Option<Arc<NetworkPolicy>>,
     /// Its PodDisruptionBudget.
     pub budget: Option<Arc<PodDisruptionBudget>>,
+    /// The Workspace that was made for it.
+    pub workspace: Option<Workspace>,
     /// Its pods.
     pub pods: Vec<Arc<Pod>>,
     /// Where its pods ask the language model.
     pub model_url: Option<String>,
     /// The context window that its pods were given.
     pub window: Option<u64>,
-}
-
-/// Why something could not be looked up. The reconcile is tried again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DereferenceError {
-    /// A Secret or a ConfigMap cannot be read.
-    #[error("cannot read {kind} {name:?}")]
-    Read {
-        /// Kind of the object.
-        kind: &'static str,
-        /// Name of the object.
-        name: String,
-        /// What the API server said.
-        #[source]
-        source: Box<kube::Error>,
-    },
 }
 
 impl References {
@@ -164,11 +152,12 @@ pub(crate) async fn dereference(
     caches: &Caches,
     inputs: &Inputs,
     settings: &Settings,
-) -> Result<References, DereferenceError> {
+) -> Result<References, ReadError> {
     let name = engine.name_any();
     let namespace = engine.namespace().unwrap_or_default();
     let guardrails = guardrails(engine, &namespace, caches, inputs, settings).await?;
     let mut live = live(&name, &namespace, caches);
+    live.workspace = own_workspace(engine, caches);
     if matches!(guardrails, Some(GuardrailsSource::Copied { .. }))
         || caches.has_config_map(&namespace, &copy_name(&name))
     {
@@ -193,7 +182,7 @@ async fn guardrails(
     caches: &Caches,
     inputs: &Inputs,
     settings: &Settings,
-) -> Result<Option<GuardrailsSource>, DereferenceError> {
+) -> Result<Option<GuardrailsSource>, ReadError> {
     let Some(guardrails) = engine.spec.guardrails.as_ref().filter(|guardrails| guardrails.enabled) else {
         return Ok(None);
     };
@@ -247,7 +236,7 @@ fn machines(engine: &RAGEngine, caches: &Caches) -> Machines {
         return Machines::default();
     };
     let (name, namespace) = (engine.name_any(), engine.namespace().unwrap_or_default());
-    let labels = super::validate::node_labels(compute);
+    let labels = crate::scheduling::node_labels(compute);
     Machines {
         claims: caches
             .node_claims
@@ -257,6 +246,16 @@ fn machines(engine: &RAGEngine, caches: &Caches) -> Machines {
             .nodes
             .state_filter(|node| labels.iter().all(|(key, value)| node.labels().get(key) == Some(value))),
     }
+}
+
+/// The Workspace that was made for an engine.
+fn own_workspace(engine: &RAGEngine, caches: &Caches) -> Option<Workspace> {
+    let name = own_workspace_name(&engine.name_any());
+    let reference = ObjectRef::new(&name).within(&engine.namespace().unwrap_or_default());
+    let found = caches.workspaces.get(&reference)?.0.as_ref().ok()?.clone();
+    let is_ours =
+        |owner: &OwnerReference| owner.controller == Some(true) && Some(&owner.uid) == engine.metadata.uid.as_ref();
+    found.owner_references().iter().any(is_ours).then_some(found)
 }
 
 fn live(name: &str, namespace: &str, caches: &Caches) -> Live {
@@ -277,6 +276,7 @@ fn live(name: &str, namespace: &str, caches: &Caches) -> Live {
     let (model_url, window) = (variable("LLM_INFERENCE_URL"), variable("LLM_CONTEXT_WINDOW"));
     Live {
         deployment,
+        workspace: None,
         service: caches.services.get(&ObjectRef::new(name).within(namespace)),
         policy: None,
         network_policy: caches.network_policies.get(&ObjectRef::new(name).within(namespace)),

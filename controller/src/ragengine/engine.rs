@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Affinity, ResourceRequirements, Toleration, TopologySpreadConstraint};
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kaito_api::v1beta1::{Fusion, ServiceType};
+use kaito_api::v1beta1::{Fusion, ServiceType, WorkspaceTemplate};
 
 /// An engine that can be built.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Engine {
     pub embedding: Embedding,
     /// Where indexes are kept.
     pub storage: Storage,
+    /// The Workspace that is made to serve the language model.
+    pub workspace: Option<WorkspaceTemplate>,
     /// The language model, if one is known.
     pub model: Option<LanguageModel>,
     /// ConfigMap of the guardrails policy, if answers are scanned; `Some(false)` says that they are not.

@@ -17,8 +17,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::caches::{Caches, Guarded};
 use super::status::types;
-use super::triggers::Trigger;
 use crate::conditions::find;
+use crate::work::Trigger;
 
 /// How long a service may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,7 +65,7 @@ impl Indexes {
     pub(super) async fn keep_current(
         self: Arc<Self>,
         caches: Arc<Caches>,
-        trigger: Trigger,
+        trigger: Trigger<Guarded>,
         mut requests: mpsc::Receiver<Request>,
         period: Duration,
     ) {

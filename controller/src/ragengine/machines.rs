@@ -4,26 +4,23 @@
 //! otherwise a NodeClaim asks Karpenter for one. Nothing waits here: what is not there yet is said, and the watch of the
 //! NodeClaim or the node brings the next look.
 
-mod node_claim;
-
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Node;
-use kaito_api::names::labels;
+use kaito_api::names::{annotations, labels};
 use kaito_api::v1beta1::{RAGEngine, ResourceSpec};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
-pub(crate) use node_claim::node_claim;
-#[cfg(test)]
-pub(crate) use node_claim::node_claim_name;
-
 use super::dereference::Machines;
-use crate::conditions::Finding;
+use crate::conditions::{Finding, truncated};
 use crate::options::NodeProvisioner;
+use crate::provisioner::{Action, Owner, OwnerKind, Request, is_ready, node_claim};
+use crate::scheduling::node_labels;
 use crate::settings::Settings;
 
-const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+/// Disk of a machine for an engine.
+const DISK: &str = "200Gi";
 
 /// What is the case with an engine's machine, and what to do.
 #[derive(Debug, PartialEq)]
@@ -35,18 +32,15 @@ pub(crate) struct Plan {
     /// Names of the nodes that the engine was given.
     pub worker_nodes: Vec<String>,
     /// What to do.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
-/// What to do about an engine's machine.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Action {
-    /// Nothing.
-    None,
-    /// Ask for a machine.
-    Claim(Box<DynamicObject>),
-    /// Mark a node as one with NVIDIA's GPUs, so that their plugin runs there.
-    MarkAccelerator(String),
+impl Plan {
+    /// Says that the API server refuses what was to ask for a machine.
+    pub(crate) fn refused(&mut self, words: &str) {
+        self.resources = Finding::fails("NodeClaimCreationFailed", truncated(words));
+        self.claim = Some(self.resources.clone());
+    }
 }
 
 /// Decides. `previous` are the nodes that the engine was given before.
@@ -72,28 +66,18 @@ fn settled(reason: &str, message: &str) -> Plan {
         resources: Finding::holds(reason, message),
         claim: None,
         worker_nodes: Vec::new(),
-        action: Action::None,
+        action: None,
     }
 }
 
 /// Nodes that are of the type, ready, and not about to go.
 fn fitting<'a>(machines: &'a Machines, instance_type: &str) -> Vec<&'a Arc<Node>> {
     let is_of_type = |node: &Node| {
-        let found = node.labels().get(INSTANCE_TYPE);
+        let found = node.labels().get(labels::INSTANCE_TYPE);
         found.is_some_and(|found| found.eq_ignore_ascii_case(instance_type))
     };
     let nodes = machines.nodes.iter();
-    nodes
-        .filter(|node| node.metadata.deletion_timestamp.is_none() && is_of_type(node) && is_ready(node))
-        .collect()
-}
-
-fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| {
-        all.iter()
-            .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    })
+    nodes.filter(|node| is_of_type(node) && is_ready(node)).collect()
 }
 
 /// The node that was used before, else one that was made for somebody, else the first by name.
@@ -119,7 +103,7 @@ fn on_node(node: &Node, instance_type: &str, settings: &Settings) -> Plan {
     };
     if settings.gpus_of(instance_type).is_none() {
         let message = format!("node {name:?} is ready");
-        return plan(Finding::holds("NodeReady", message), Action::None);
+        return plan(Finding::holds("NodeReady", message), None);
     }
     let marked = node
         .labels()
@@ -132,14 +116,14 @@ fn on_node(node: &Node, instance_type: &str, settings: &Settings) -> Plan {
     let has_gpus = gpus.is_some_and(|gpus| gpus.0 != "0");
     if marked && has_gpus {
         let message = format!("node {name:?} is ready, with its GPUs");
-        return plan(Finding::holds("NodeReady", message), Action::None);
+        return plan(Finding::holds("NodeReady", message), None);
     }
     let waiting = Finding::fails(
         "GpuPluginPending",
         format!("node {name:?} has no nvidia.com/gpu yet: NVIDIA's device plugin has to run there"),
     );
     let mark = || Action::MarkAccelerator(name.clone());
-    plan(waiting, if marked { Action::None } else { mark() })
+    plan(waiting, (!marked).then(mark))
 }
 
 fn without_node(
@@ -160,22 +144,51 @@ fn without_node(
             "no node of type {instance_type} that is ready has the labels of compute.labelSelector, and machines are not \
              made in this installation: add a node"
         );
-        return waiting(Finding::fails("NodeMissing", message), Action::None);
+        return waiting(Finding::fails("NodeMissing", message), None);
     }
     if !machines.claims_are_served {
         let message = "this cluster has no NodeClaims (karpenter.sh/v1): install Karpenter, or add a node of the type with \
                        the labels of compute.labelSelector";
-        return waiting(Finding::fails("NodeClaimsNotServed", message), Action::None);
+        return waiting(Finding::fails("NodeClaimsNotServed", message), None);
     }
     let Some(claim) = machines.claims.iter().min_by_key(|claim| claim.name_any()) else {
-        let claim = node_claim(engine, compute, instance_type, settings);
+        let request = request(engine, compute, instance_type, settings);
+        let claim = node_claim(&request, instance_type, 0, settings);
         let message = format!("asking for a machine of type {instance_type}");
         return waiting(
             Finding::unknown("CreateNodeClaimPending", message),
-            Action::Claim(Box::new(claim)),
+            Some(Action::CreateClaim(Box::new(claim))),
         );
     };
-    waiting(claim_finding(claim), Action::None)
+    waiting(claim_finding(claim), None)
+}
+
+/// The one machine of an engine.
+fn request(engine: &RAGEngine, compute: &ResourceSpec, instance_type: &str, settings: &Settings) -> Request {
+    Request {
+        owner: owner(engine),
+        labels: node_labels(compute),
+        instance_type: Some(instance_type.to_owned()),
+        count: 1,
+        disk: DISK.to_owned(),
+        preferred: Vec::new(),
+        previous: Vec::new(),
+        has_gpus: settings.gpus_of(instance_type).is_some(),
+    }
+}
+
+/// Who the machine of an engine is for.
+pub(super) fn owner(engine: &RAGEngine) -> Owner {
+    let annotation = |key: &str| engine.annotations().get(key).cloned();
+    Owner {
+        kind: OwnerKind::RagEngine,
+        name: engine.name_any(),
+        namespace: engine.namespace().unwrap_or_default(),
+        uid: engine.uid().unwrap_or_default(),
+        image_family: annotation(annotations::NODE_IMAGE_FAMILY),
+        node_class: annotation(annotations::NODE_CLASS_NAME),
+        inference_set: None,
+    }
 }
 
 /// What a NodeClaim says of itself.

@@ -3,31 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kaito_api::names::{RAGENGINE_FINALIZER, annotations};
+use kaito_api::names::{RAGENGINE_FINALIZER, annotations, labels};
 use kaito_api::v1beta1::{RAGEngine, RAGEngineStatus, ResourceSpec};
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::json;
+use kube::{Client, ResourceExt};
 use tokio::time::Instant;
 
 use super::apply::{Applied, apply};
 use super::build::build;
-use super::caches::{Caches, Guarded, node_claim_resource};
-use super::claims::Claims;
+use super::caches::{Caches, Guarded};
 use super::delete::finalize;
-use super::dereference::{DereferenceError, Inputs, References, dereference};
+use super::dereference::{Inputs, References, dereference};
 use super::indexes::Indexes;
-use super::machines::{self, Plan, plan};
-use super::revision::{self, Revision};
-use super::status::{self, Observation, Publisher, Report, types};
-use super::validate::{requested_gpus, validate};
+use super::machines::{Plan, plan};
+use super::status::{self, Observation, Report, types};
+use super::validate::{owner_reference, requested_gpus, validate};
 use crate::apply::ApplyError;
 use crate::conditions::{Finding, Truth, find};
-use crate::names::FIELD_MANAGER;
+use crate::provisioner::act::{Performed, perform};
+use crate::provisioner::back_off::{BackOff, REFUSED_AGAIN};
 use crate::settings::Settings;
+use crate::work::{
+    Marks, Publisher, ReadError, ReconcileFailure, Reconciler, Recorded, Revision, ensure_revision, mark,
+};
 
 /// What every reconcile has at hand.
 pub(super) struct Context {
@@ -40,9 +40,9 @@ pub(super) struct Context {
     /// How the controller was started.
     pub(super) settings: Settings,
     /// Requests for machines.
-    pub(super) claims: Claims,
+    pub(super) back_off: BackOff,
     /// Statuses and events.
-    pub(super) publisher: Publisher,
+    pub(super) publisher: Publisher<Report>,
     /// What services have told of their indexes.
     pub(super) indexes: Arc<Indexes>,
 }
@@ -52,7 +52,7 @@ pub(super) struct Context {
 pub(super) enum ReconcileError {
     /// Something that the engine refers to cannot be read.
     #[error("cannot look up what the engine refers to")]
-    Dereference(#[from] DereferenceError),
+    Dereference(#[from] ReadError),
     /// Something cannot be made.
     #[error("cannot make the engine's objects")]
     Apply(#[from] ApplyError),
@@ -61,12 +61,36 @@ pub(super) enum ReconcileError {
     Status(#[from] kube::Error),
 }
 
+impl ReconcileFailure for ReconcileError {
+    fn answer(&self) -> Option<&kube::Error> {
+        match self {
+            Self::Status(error) => Some(error),
+            Self::Apply(error) => error.answer(),
+            Self::Dereference(error) => Some(&error.source),
+        }
+    }
+}
+
+impl Reconciler for Context {
+    const NAME: &'static str = "ragengine";
+    type Object = Guarded;
+    type Failure = ReconcileError;
+
+    async fn reconcile(&self, engine: &Guarded) -> Result<Action, ReconcileError> {
+        Box::pin(reconcile(engine, self)).await
+    }
+
+    fn forget(&self, namespace: &str, name: &str) {
+        self.publisher.forget(namespace, name);
+    }
+}
+
 /// Looks at one engine, and does what is to be done.
 ///
 /// # Errors
 ///
 /// The API server does not do what it was asked. What is wrong with the engine itself is in its status instead.
-pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Action, ReconcileError> {
+async fn reconcile(object: &Guarded, context: &Context) -> Result<Action, ReconcileError> {
     let engine = match &object.0 {
         Ok(engine) => engine,
         Err(invalid) => {
@@ -88,8 +112,7 @@ pub(super) async fn reconcile(object: &Guarded, context: &Context) -> Result<Act
         ..
     } = context;
     let references = dereference(engine, caches, inputs, settings).await?;
-    let revision = revision::ensure(client, engine, caches).await?;
-    mark(client, engine, &revision).await?;
+    let revision = record(client, engine, caches).await?;
     let (machine, wait) = machine(engine, &references, context).await?;
     let built = match validate(engine, &references, revision.number, settings) {
         Ok(built) => built,
@@ -126,46 +149,28 @@ async fn publish(engine: &RAGEngine, context: &Context, report: &Report) -> Resu
         .await
 }
 
-/// Puts the finalizer on an engine that may have machines, and the revision on all, if that is not so already.
-async fn mark(client: &Client, engine: &RAGEngine, revision: &Revision) -> Result<(), ApplyError> {
-    let needs_finalizer = engine
-        .spec
-        .compute
-        .as_ref()
-        .and_then(ResourceSpec::instance_type)
-        .is_some();
-    let has_finalizer = engine
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == RAGENGINE_FINALIZER);
-    let annotated = |key: &str, value: &str| engine.annotations().get(key).is_some_and(|found| found == value);
-    let number = revision.number.to_string();
-    if (has_finalizer || !needs_finalizer)
-        && annotated(annotations::RAGENGINE_HASH, &revision.hash)
-        && annotated(annotations::RAGENGINE_REVISION, &number)
-    {
-        return Ok(());
-    }
-    let name = engine.name_any();
-    let api: Api<RAGEngine> = Api::namespaced(client.clone(), &engine.namespace().unwrap_or_default());
-    let object = json!({
-        "apiVersion": RAGEngine::api_version(&()),
-        "kind": RAGEngine::kind(&()),
-        "metadata": {
-            // An engine that was deleted in the meantime is not made again.
-            "uid": engine.uid(),
-            "finalizers": if needs_finalizer { vec![RAGENGINE_FINALIZER] } else { Vec::new() },
-            "annotations": {
-                annotations::RAGENGINE_HASH: revision.hash,
-                annotations::RAGENGINE_REVISION: number,
-            },
-        },
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch(&name, &parameters, &Patch::Apply(&object)).await {
-        Ok(_) => Ok(()),
-        Err(source) => Err(ApplyError::refuse::<RAGEngine>(&name, source)),
-    }
+/// Records the engine's spec, and puts the finalizer on an engine that may have machines.
+async fn record(client: &Client, engine: &RAGEngine, caches: &Caches) -> Result<Revision, ApplyError> {
+    let recorded = Recorded {
+        name: engine.name_any(),
+        namespace: engine.namespace().unwrap_or_default(),
+        owner: owner_reference(engine),
+        label: labels::RAGENGINE_REVISION_OF,
+        hash_annotation: annotations::RAGENGINE_HASH,
+        data: serde_json::to_value(&engine.spec).unwrap_or_default(),
+    };
+    let revision = ensure_revision(client, recorded, &caches.revisions).await?;
+    let compute = engine.spec.compute.as_ref();
+    let marks = Marks {
+        finalizer: compute
+            .and_then(ResourceSpec::instance_type)
+            .map(|_| RAGENGINE_FINALIZER),
+        revision: &revision,
+        hash: annotations::RAGENGINE_HASH,
+        number: annotations::RAGENGINE_REVISION,
+    };
+    mark(client, engine, &marks).await?;
+    Ok(revision)
 }
 
 /// Decides about the engine's machine, and does what is to be done. The duration says when to look again, if no watch
@@ -179,22 +184,26 @@ async fn machine(
     let previous = current.worker_nodes.as_deref().unwrap_or_default();
     let mut plan = plan(engine, &references.machines, previous, &context.settings);
     let uid = engine.uid().unwrap_or_default();
-    match std::mem::replace(&mut plan.action, machines::Action::None) {
-        machines::Action::None => {
-            if plan.resources.is_true() {
-                context.claims.forget(&uid);
-            }
+    let Some(action) = plan.action.take() else {
+        if plan.resources.is_true() {
+            context.back_off.forget(&uid);
         }
-        machines::Action::Claim(claim) => {
-            if let Err(left) = context.claims.ask(&uid, Instant::now()) {
-                keep_last_words(&mut plan, &current);
-                return Ok((plan, Some(left)));
-            }
-            create_claim(&context.client, &claim).await?;
-        }
-        machines::Action::MarkAccelerator(node) => mark_accelerator(&context.client, &node).await?,
+        return Ok((plan, None));
+    };
+    if action.asks_for_machines()
+        && let Err(left) = context.back_off.ask(&uid, Instant::now())
+    {
+        keep_last_words(&mut plan, &current);
+        return Ok((plan, Some(left)));
     }
-    Ok((plan, None))
+    let mut wait = None;
+    for performed in perform(&context.client, &[action]).await? {
+        if let Performed::Refused { kind, name, message } = performed {
+            plan.refused(&format!("the API server refuses {kind} {name:?}: {message}"));
+            wait = Some(REFUSED_AGAIN);
+        }
+    }
+    Ok((plan, wait))
 }
 
 /// The NodeClaim that told what went wrong is gone, and it is too early for another one: its words are still true.
@@ -211,42 +220,6 @@ fn keep_last_words(plan: &mut Plan, current: &RAGEngineStatus) {
     }
 }
 
-/// Created and not applied: the name follows from the engine, so a second attempt finds the first one, and a NodeClaim's
-/// spec cannot be changed.
-async fn create_claim(client: &Client, claim: &DynamicObject) -> Result<(), ApplyError> {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &node_claim_resource());
-    match api
-        .create(
-            &PostParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PostParams::default()
-            },
-            claim,
-        )
-        .await
-    {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        Err(source) => Err(ApplyError::Refuse {
-            kind: "NodeClaim".to_owned(),
-            name: claim.name_any(),
-            message: source.to_string(),
-            answer: Box::new(source),
-        }),
-    }
-}
-
-async fn mark_accelerator(client: &Client, node: &str) -> Result<(), ApplyError> {
-    use k8s_openapi::api::core::v1::Node;
-    let api: Api<Node> = Api::all(client.clone());
-    let patch = json!({"metadata": {"labels": {kaito_api::names::labels::ACCELERATOR: "nvidia"}}});
-    match api.patch(node, &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(source) => Err(ApplyError::refuse::<Node>(node, source)),
-    }
-}
-
 /// Once for each version of the spec: a machine with a GPU costs money that this image cannot make use of.
 async fn warn_of_unused_gpu(engine: &RAGEngine, context: &Context) {
     let current = context.publisher.current(&engine.metadata, engine.status.as_ref());
@@ -259,6 +232,9 @@ async fn warn_of_unused_gpu(engine: &RAGEngine, context: &Context) {
              image that can use it",
             context.settings.image
         );
-        context.publisher.warn(&engine.metadata, "GpuNotUsed", message).await;
+        context
+            .publisher
+            .tell(&engine.metadata, EventType::Warning, "GpuNotUsed", message)
+            .await;
     }
 }

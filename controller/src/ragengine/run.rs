@@ -1,37 +1,22 @@
-//! Running the controller: watches, a queue of engines, reconciles, and back-off when they fail.
+//! Running the controller: watches, a queue of engines, and reconciles.
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures::StreamExt;
 use kube::Client;
-use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, applier};
 use kube::runtime::reflector::ObjectRef;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::caches::{Caches, Guarded, Scope};
-use super::claims::Claims;
-use super::dereference::{DereferenceError, Inputs};
+use super::dereference::Inputs;
 use super::indexes::indexes;
-use super::reconcile::{Context, ReconcileError, reconcile};
-use super::status::{Publisher, types};
-use super::triggers::trigger;
-use crate::apply::ApplyError;
+use super::reconcile::Context;
+use super::status::types;
 use crate::conditions::find;
-use crate::metrics::{Metrics, Phase, ReconcileResult, Workqueue};
+use crate::metrics::{Metrics, Phase};
+use crate::provisioner::back_off::BackOff;
 use crate::settings::Settings;
-use crate::watch::chain;
-
-/// Name in metrics.
-const NAME: &str = "ragengine";
-/// Changes of one engine that come within this time are one reconcile.
-const DEBOUNCE: Duration = Duration::from_millis(100);
-/// First and longest wait after a failure.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(120));
+use crate::work::{Publisher, Reconciler, Reconciles, trigger};
 
 /// How to run.
 pub struct ControllerSettings {
@@ -59,8 +44,7 @@ pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
         index_status_interval,
         metrics,
     } = controller;
-    metrics.set_concurrency(NAME, concurrency);
-    let queue = metrics.queue(NAME);
+    let queue = metrics.queue(Context::NAME);
     let (trigger, triggered) = trigger(queue.clone());
     let scope = Scope {
         client: client.clone(),
@@ -90,118 +74,22 @@ pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
             trigger.send(|| all).await;
         });
     }
-    let store = caches.engines.clone();
+    let engines = caches.engines.clone();
     let counted = Arc::clone(&caches);
     metrics.count_engines_with(move || phases(&counted));
-    let run = Arc::new(Run {
-        context: Context {
-            inputs: Inputs::new(client.clone(), Arc::clone(&caches)),
-            publisher: Publisher::new(client.clone()),
-            client,
-            caches,
-            settings,
-            claims: Claims::default(),
-            indexes,
-        },
-        metrics,
-        queue,
-        failures: Mutex::default(),
-    });
-    let requests = triggered.map(|engine| Ok::<_, Infallible>(ReconcileRequest::from(engine)));
-    let config = Config::default().concurrency(concurrency).debounce(DEBOUNCE);
-    let reconciles = applier(
-        |engine: Arc<Guarded>, run: Arc<Run>| Box::pin(async move { run.one(&engine).await }),
-        |engine, error, run| run.back_off(&engine, error),
-        Arc::clone(&run),
-        store,
-        Box::pin(requests.take_until(stop.cancelled_owned())),
-        config,
-    );
-    tracing::info!("RAGEngines are being reconciled");
-    reconciles.for_each(async |result| run.ended(result)).await;
+    let context = Context {
+        inputs: Inputs::new(client.clone(), Arc::clone(&caches)),
+        publisher: Publisher::new(client.clone()),
+        client,
+        caches,
+        settings,
+        back_off: BackOff::default(),
+        indexes,
+    };
+    Reconciles::new(context, queue, metrics)
+        .run(engines, triggered, concurrency, stop)
+        .await;
     tasks.shutdown().await;
-    tracing::info!("RAGEngines are not being reconciled any more");
-}
-
-/// What the reconciles share.
-struct Run {
-    context: Context,
-    metrics: Metrics,
-    queue: Workqueue,
-    /// Of engines whose last reconcile failed.
-    failures: Mutex<HashMap<ObjectRef<Guarded>, ExponentialBackoff>>,
-}
-
-impl Run {
-    async fn one(&self, engine: &Guarded) -> Result<Action, ReconcileError> {
-        let reference = ObjectRef::from_obj(engine);
-        self.queue.take(&reference.to_string());
-        let measured = self.metrics.reconciling(NAME);
-        let action = Box::pin(reconcile(engine, &self.context)).await?;
-        self.failures.lock().remove(&reference);
-        let again = action != Action::await_change();
-        measured.end(if again {
-            ReconcileResult::requeue_after
-        } else {
-            ReconcileResult::success
-        });
-        Ok(action)
-    }
-
-    /// Later each time, and not before the API server wants to hear of it again.
-    fn back_off(&self, engine: &Guarded, error: &ReconcileError) -> Action {
-        let reference = ObjectRef::from_obj(engine);
-        let mut failures = self.failures.lock();
-        let pauses = failures.entry(reference).or_insert_with(|| {
-            let (first, longest) = BACK_OFF;
-            let builder = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest);
-            builder.without_max_times().with_jitter().build()
-        });
-        let pause = pauses
-            .next()
-            .unwrap_or(BACK_OFF.1)
-            .max(retry_after(error).unwrap_or_default());
-        self.queue.retry();
-        Action::requeue(pause)
-    }
-
-    fn ended(&self, result: Result<(ObjectRef<Guarded>, Action), Error<ReconcileError, Infallible>>) {
-        match result {
-            Ok(_) => {}
-            Err(Error::ObjectNotFound(gone)) => {
-                let namespace = gone.namespace.as_deref().unwrap_or_default();
-                let reference = ObjectRef::<Guarded>::new(&gone.name).within(namespace);
-                self.queue.take(&reference.to_string());
-                self.failures.lock().remove(&reference);
-                self.context.publisher.forget(namespace, &gone.name);
-            }
-            Err(Error::ReconcilerFailed(error, engine)) => {
-                let namespace = engine.namespace.as_deref().unwrap_or_default();
-                tracing::warn!(
-                    engine.name = engine.name,
-                    engine.namespace = namespace,
-                    error = %chain(&error),
-                    "a reconcile failed and is tried again"
-                );
-            }
-            Err(error) => tracing::error!(error = %chain(&error), "the queue failed"),
-        }
-    }
-}
-
-/// What the API server says of when to try again.
-fn retry_after(error: &ReconcileError) -> Option<Duration> {
-    let error = match error {
-        ReconcileError::Status(error) => error,
-        ReconcileError::Apply(ApplyError::Refuse { answer, .. }) => answer,
-        ReconcileError::Dereference(DereferenceError::Read { source, .. }) => source,
-        ReconcileError::Apply(ApplyError::Foreign { .. }) => return None,
-    };
-    let kube::Error::Api(status) = error else {
-        return None;
-    };
-    let seconds = status.details.as_ref()?.retry_after_seconds;
-    Some(Duration::from_secs(u64::from(seconds)))
 }
 
 fn phases(caches: &Caches) -> Vec<(Phase, usize)> {

@@ -1,20 +1,21 @@
-//! What an engine's status says. Pure, but for the one write in [`publish`].
+//! What an engine's status says. Pure.
 
 mod inference;
 mod pods;
-mod publish;
+mod report;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kaito_api::v1beta1::{IndexesStatus, InferenceStatus, RAGEngine};
 
-pub(crate) use publish::{Publisher, Report};
+pub(crate) use report::Report;
 
-use super::dereference::{InputProblem, References, Role, VolumeClaimState};
+use super::dereference::{References, Role, VolumeClaimState, server};
 use super::engine::Engine;
 use super::machines;
 use super::validate::InvalidEngine;
 use crate::apply::ApplyError;
 use crate::conditions::Finding;
+use crate::work::InputProblem;
 
 /// Types of conditions, in the order in which they are shown.
 pub(crate) mod types {
@@ -51,11 +52,8 @@ impl Observation<'_> {
         let resources = &self.machine.resources;
         let service = self.service();
         let inference = inference::finding(resource, self.references);
-        let needs_model = resource
-            .spec
-            .inference_service
-            .as_ref()
-            .is_some_and(|service| service.url().is_some() || service.workspace_ref.is_some());
+        let service_of_model = resource.spec.inference_service.as_ref();
+        let needs_model = server(resource).is_some() || service_of_model.is_some_and(|service| service.url().is_some());
         let parts = [Some(resources), Some(&service), needs_model.then_some(&inference)];
         let ready = ready(parts.into_iter().flatten());
         let succeeded = match ready_of(&[resources, &service]) {

@@ -1,82 +1,16 @@
-//! Which engines are concerned by a change, and telling the controller.
+//! Which engines are concerned by a change.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use futures::Stream;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Secret};
 use kaito_api::names::{DEFAULT_GUARDRAILS_CONFIG_MAP, labels};
-use kaito_api::v1beta1::{RAGEngine, ResourceSpec, Workspace};
+use kaito_api::v1beta1::{InferenceSet, RAGEngine, ResourceSpec, Workspace, WorkspaceKind};
+use kube::ResourceExt;
 use kube::core::{DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
-use tokio::sync::mpsc;
 
 use super::caches::{Caches, Guarded};
-use super::dereference::{copy_name, secrets};
-use crate::metrics::Workqueue;
+use super::dereference::{copy_name, secrets, server};
 
-/// Changes that may wait until the controller takes them. When there are more, watches wait.
-const WAITING: usize = 1024;
-
-type Concerned = Vec<ObjectRef<Guarded>>;
-
-/// Tells the controller which engines to look at.
-#[derive(Clone)]
-pub(super) struct Trigger {
-    open: Arc<AtomicBool>,
-    queue: mpsc::Sender<ObjectRef<Guarded>>,
-    waiting: Workqueue,
-}
-
-/// A trigger, closed at first, and what comes out of it.
-pub(super) fn trigger(waiting: Workqueue) -> (Trigger, impl Stream<Item = ObjectRef<Guarded>> + Send) {
-    let (queue, receiver) = mpsc::channel(WAITING);
-    let trigger = Trigger {
-        open: Arc::default(),
-        queue,
-        waiting,
-    };
-    let stream = futures::stream::unfold(receiver, async |mut receiver| {
-        let next = receiver.recv().await?;
-        Some((next, receiver))
-    });
-    (trigger, stream)
-}
-
-impl Trigger {
-    /// From now on changes are passed on. Until then every engine is going to be looked at anyway.
-    pub(super) fn open(&self) {
-        self.open.store(true, Ordering::Release);
-    }
-
-    /// Passes on which engines a change concerns.
-    pub(super) async fn send(&self, concerned: impl FnOnce() -> Concerned) {
-        if !self.open.load(Ordering::Acquire) {
-            return;
-        }
-        for engine in concerned() {
-            self.waiting.add(&engine.to_string());
-            if self.queue.send(engine).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-pub(super) fn engine(engine: &Guarded, _: &Caches) -> Concerned {
-    vec![ObjectRef::from_obj(engine)]
-}
-
-/// The engine that an object was made for.
-pub(super) fn owner<K: Resource>(object: &K, _: &Caches) -> Concerned {
-    let namespace = object.namespace().unwrap_or_default();
-    let owners = object.owner_references().iter();
-    owners
-        .filter(|owner| owner.kind == RAGEngine::kind(&()) && owner.controller == Some(true))
-        .map(|owner| ObjectRef::new(&owner.name).within(&namespace))
-        .collect()
-}
+type Concerned = crate::work::Concerned<Guarded>;
 
 pub(super) fn pod(pod: &Pod, _: &Caches) -> Concerned {
     let namespace = pod.namespace().unwrap_or_default();
@@ -154,15 +88,22 @@ pub(super) fn node(_: &Node, caches: &Caches) -> Concerned {
 }
 
 pub(super) fn workspace(workspace: &DeserializeGuard<Workspace>, caches: &Caches) -> Concerned {
-    let (name, namespace) = (workspace.name_any(), workspace.namespace());
+    served_by(
+        WorkspaceKind::Workspace,
+        &workspace.name_any(),
+        workspace.namespace(),
+        caches,
+    )
+}
+
+pub(super) fn inference_set(set: &DeserializeGuard<InferenceSet>, caches: &Caches) -> Concerned {
+    served_by(WorkspaceKind::InferenceSet, &set.name_any(), set.namespace(), caches)
+}
+
+fn served_by(kind: WorkspaceKind, name: &str, namespace: Option<String>, caches: &Caches) -> Concerned {
+    let namespace = namespace.unwrap_or_default();
     engines(caches, |engine| {
-        let service = engine.spec.inference_service.as_ref();
-        service
-            .and_then(|service| service.workspace_ref.as_ref())
-            .is_some_and(|reference| {
-                let theirs = reference.namespace.clone().or_else(|| engine.namespace());
-                reference.name == name && theirs == namespace
-            })
+        server(engine).is_some_and(|server| server.kind == kind && server.name == name && server.namespace == namespace)
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kaito_api::names::{annotations, labels};
+use kaito_api::names::annotations;
 use kaito_api::v1beta1::{self, RAGEngine, RAGEngineSpec, ResourceSpec, ServiceType};
 use kube::{Resource, ResourceExt};
 
@@ -15,6 +15,7 @@ use super::dereference::{GuardrailsSource, References, WorkspaceState};
 use super::engine::{
     Embedding, Engine, Guardrails, LanguageModel, PodMetadata, Retrieval, Scheduling, Storage, VectorDatabase,
 };
+use crate::names::is_service_name;
 use crate::settings::Settings;
 
 /// Where an engine's volume is when it does not say.
@@ -35,27 +36,14 @@ pub(crate) enum InvalidEngine {
     /// More than one pod on one embedded index.
     #[error("replicas must be 1 unless storage.vectorDB names an external vector database")]
     ShareIndex,
-    /// Both a URL and a Workspace.
-    #[error("set one of inferenceService.url and inferenceService.workspaceRef, not both")]
+    /// More than one model.
+    #[error(
+        "set only one of inferenceService.url, inferenceService.workspaceRef and inferenceService.workspaceTemplate"
+    )]
     ChooseModel,
     /// No whole path, or one that cannot be mounted.
     #[error("storage.persistentVolume.mountPath {0:?} must be an absolute path without a colon")]
     MountVolume(String),
-}
-
-/// Labels that a node must have: `matchLabels`, and `matchExpressions` of one value, without those that are ours.
-pub(crate) fn node_labels(compute: &ResourceSpec) -> BTreeMap<String, String> {
-    let selector = &compute.label_selector;
-    let expressions = selector.match_expressions.iter().flatten().filter_map(|expression| {
-        let [value] = expression.values.as_deref()? else {
-            return None;
-        };
-        (expression.operator == "In").then(|| (expression.key.clone(), value.clone()))
-    });
-    let mut all: BTreeMap<String, String> = selector.match_labels.clone().unwrap_or_default();
-    all.extend(expressions);
-    all.retain(|key, _| !labels::RESERVED.contains(&key.as_str()));
-    all
 }
 
 /// Checks an engine.
@@ -92,6 +80,10 @@ pub(crate) fn validate(
         embedding,
         storage,
         model: language_model(spec, references)?,
+        workspace: spec
+            .inference_service
+            .as_ref()
+            .and_then(|service| service.workspace_template.clone()),
         guardrails: guardrails(spec, references),
         api_keys: spec.auth.as_ref().map(|auth| auth.secret_ref.name.clone()),
         retrieval: spec.retrieval.as_ref().map(retrieval).unwrap_or_default(),
@@ -106,7 +98,11 @@ pub(crate) fn validate(
             annotations: pod_template.annotations.unwrap_or_default(),
         },
         scheduling: Scheduling {
-            node_labels: spec.compute.as_ref().map(node_labels).unwrap_or_default(),
+            node_labels: spec
+                .compute
+                .as_ref()
+                .map(crate::scheduling::node_labels)
+                .unwrap_or_default(),
             gpu_machines: spec.compute.is_some(),
             node_selector: pod_template.node_selector,
             tolerations: pod_template.tolerations.unwrap_or_default(),
@@ -133,14 +129,7 @@ pub(crate) fn owner_reference(engine: &RAGEngine) -> OwnerReference {
 
 fn service_name(engine: &RAGEngine) -> Result<String, InvalidEngine> {
     let name = engine.name_any();
-    let is_letter_or_digit = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    let fits = name.len() <= 63
-        && name.starts_with(|character: char| character.is_ascii_lowercase())
-        && name.ends_with(is_letter_or_digit)
-        && name
-            .chars()
-            .all(|character| character == '-' || is_letter_or_digit(character));
-    if fits {
+    if is_service_name(&name, 63) {
         Ok(name)
     } else {
         Err(InvalidEngine::UseName(name))
@@ -197,15 +186,14 @@ fn language_model(spec: &RAGEngineSpec, references: &References) -> Result<Optio
         .context_window_size
         .and_then(|window| u64::try_from(window).ok());
     let secret = filled(service.access_secret.as_ref());
-    match (service.url(), &service.workspace_ref) {
-        (Some(_), Some(_)) => Err(InvalidEngine::ChooseModel),
-        (None, None) => Ok(None),
-        (Some(url), None) => Ok(Some(LanguageModel {
+    match (service.url(), &service.workspace_ref, &service.workspace_template) {
+        (None, None, None) => Ok(None),
+        (Some(url), None, None) => Ok(Some(LanguageModel {
             url: url.to_owned(),
             secret,
             window,
         })),
-        (None, Some(_)) => Ok(match &references.workspace {
+        (None, Some(_), None) | (None, None, Some(_)) => Ok(match &references.workspace {
             Some(WorkspaceState::Serves(served)) => Some(LanguageModel {
                 url: served.url.clone(),
                 secret,
@@ -219,6 +207,7 @@ fn language_model(spec: &RAGEngineSpec, references: &References) -> Result<Optio
             }),
             _ => None,
         }),
+        _ => Err(InvalidEngine::ChooseModel),
     }
 }
 

@@ -44,9 +44,9 @@ impl Served {
 
 impl Serving {
     /// Watches the definition of this name.
-    pub async fn follow(self, client: Client, definition: &'static str) {
+    pub async fn follow(self, client: Client, definition: String) {
         let definitions: Api<CustomResourceDefinition> = Api::all(client);
-        let mut found = std::pin::pin!(watcher::watch_object(definitions, definition).default_backoff());
+        let mut found = std::pin::pin!(watcher::watch_object(definitions, &definition).default_backoff());
         while let Some(found) = found.next().await {
             match found {
                 Ok(found) => {

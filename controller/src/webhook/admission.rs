@@ -1,4 +1,4 @@
-//! AdmissionReview: is a RAGEngine or a Workspace let in?
+//! AdmissionReview: is a RAGEngine, a Workspace or an InferenceSet let in?
 //!
 //! The rules are in [`kaito_api::admission`]. Here is how a request is read, which facts are looked up for it, and what
 //! the answer looks like.
@@ -9,8 +9,11 @@ mod options;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use kaito_api::admission::{Environment, FieldError, GuardrailsPolicy, validate_ragengine, validate_workspace};
-use kaito_api::v1beta1::{RAGEngine, Workspace};
+use kaito_api::admission::{
+    Environment, FieldError, GuardrailsPolicy, Load, Preset, validate_inference_set, validate_ragengine,
+    validate_workspace, workspace_before,
+};
+use kaito_api::v1beta1::{InferenceSet, RAGEngine, Workspace};
 use kube::Client;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
 use kube::core::{DynamicObject, Status};
@@ -56,6 +59,7 @@ impl Reviewer {
             Ok(None) => None,
             Ok(Some(Change::RAGEngine { new, old })) => said(&self.check_engine(&new, old.as_deref()).await),
             Ok(Some(Change::Workspace { new, old })) => said(&self.check_workspace(&new, old.as_deref()).await),
+            Ok(Some(Change::InferenceSet { new, old })) => said(&self.check_set(&new, old.as_deref()).await),
             Err(reason) => Some(reason),
         };
         Ok(answer(&request, refusal))
@@ -75,13 +79,46 @@ impl Reviewer {
     async fn check_workspace(&self, new: &Workspace, old: Option<&Workspace>) -> Vec<FieldError> {
         let preset = change::preset(new).map(|name| self.presets.preset(name));
         let mut errors = validate_workspace(new, old, preset.as_ref(), &self.environment);
+        errors.extend(self.check_options(new, old, preset.as_ref()).await);
+        errors
+    }
+
+    async fn check_set(&self, new: &InferenceSet, old: Option<&InferenceSet>) -> Vec<FieldError> {
+        let workspace = new.workspace();
+        let preset = change::preset(&workspace).map(|name| self.presets.preset(name));
+        let mut errors = validate_inference_set(new, old, preset.as_ref(), &self.environment);
+        let before = workspace_before(new, old);
+        for error in self.check_options(&workspace, before.as_ref(), preset.as_ref()).await {
+            errors.push(FieldError {
+                field: format!("spec.template.{}", error.field),
+                ..error
+            });
+        }
+        errors
+    }
+
+    /// Checks the ConfigMaps with options that a Workspace names.
+    async fn check_options(
+        &self,
+        new: &Workspace,
+        old: Option<&Workspace>,
+        preset: Option<&Preset>,
+    ) -> Vec<FieldError> {
+        let mut errors = Vec::new();
         let namespace = new.metadata.namespace.as_deref().unwrap_or_default();
         let options = options::named(new, old, self.environment.vllm);
         let found = options
             .iter()
             .map(|options| config_maps::find(&self.client, namespace, &options.name));
+        let mut context_tokens = None;
         for (options, found) in options.iter().zip(join_all(found).await) {
-            errors.extend(options.check(namespace, &found, preset.as_ref()));
+            context_tokens = context_tokens.or_else(|| options.context_tokens(&found));
+            errors.extend(options.check(namespace, &found, preset));
+        }
+        if let Some(load) = Load::of(new, old, &self.environment)
+            && let Err(reason) = self.presets.fit(&load, context_tokens)
+        {
+            errors.push(load.refuse(&reason));
         }
         errors
     }

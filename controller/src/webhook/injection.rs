@@ -18,6 +18,8 @@ use crate::options::ControllerKind;
 pub(super) const RAGENGINE_PATH: &str = "/validate/ragengine.kaito.sh";
 /// Path of the admission of Workspaces.
 pub(super) const WORKSPACE_PATH: &str = "/validate/workspace.kaito.sh";
+/// Path of the admission of InferenceSets.
+pub(super) const INFERENCE_SET_PATH: &str = "/validate/inferenceset.kaito.sh";
 
 /// Port that the API server fills in where none is given.
 const DEFAULT_PORT: u64 = 443;
@@ -100,8 +102,18 @@ pub(super) fn targets(controllers: &BTreeSet<ControllerKind>) -> Vec<Target> {
         [conversion, entry]
     };
     let of = |controller: &ControllerKind| match controller {
-        ControllerKind::Ragengine => pair("ragengines.kaito.sh", "validation.ragengine.kaito.sh", RAGENGINE_PATH),
-        ControllerKind::Workspace => pair("workspaces.kaito.sh", "validation.workspace.kaito.sh", WORKSPACE_PATH),
+        ControllerKind::Ragengine => {
+            pair("ragengines.kaito.sh", "validation.ragengine.kaito.sh", RAGENGINE_PATH).to_vec()
+        }
+        ControllerKind::Workspace => [
+            pair("workspaces.kaito.sh", "validation.workspace.kaito.sh", WORKSPACE_PATH),
+            pair(
+                "inferencesets.kaito.sh",
+                "validation.inferenceset.kaito.sh",
+                INFERENCE_SET_PATH,
+            ),
+        ]
+        .concat(),
     };
     controllers.iter().flat_map(of).collect()
 }

@@ -13,6 +13,8 @@ pub(super) enum Path {
     validate_ragengine,
     /// Admission of Workspaces.
     validate_workspace,
+    /// Admission of InferenceSets.
+    validate_inferenceset,
     /// Conversion.
     convert,
 }

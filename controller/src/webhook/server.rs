@@ -28,7 +28,7 @@ use super::WebhookError;
 use super::admission::{Reviewer, Subject};
 use super::certificate::{Identity, provider};
 use super::conversion;
-use super::injection::{RAGENGINE_PATH, WORKSPACE_PATH};
+use super::injection::{INFERENCE_SET_PATH, RAGENGINE_PATH, WORKSPACE_PATH};
 use super::metrics::{Path, Verdict, WebhookMetrics};
 use budget::{Budget, Share};
 use connections::Limited;
@@ -155,6 +155,10 @@ pub(super) fn router(reviewer: Reviewer, metrics: &WebhookMetrics) -> Router {
             post(validate_workspace).layer(review(Path::validate_workspace)),
         )
         .route(
+            INFERENCE_SET_PATH,
+            post(validate_inference_set).layer(review(Path::validate_inferenceset)),
+        )
+        .route(
             CONVERSION_PATH,
             post(convert).layer(share(Path::convert, CONVERSION_BYTES, CONVERSION_TIMEOUT)),
         )
@@ -167,6 +171,10 @@ async fn validate_ragengine(State(context): State<Context>, body: Bytes) -> Resp
 
 async fn validate_workspace(State(context): State<Context>, body: Bytes) -> Response {
     validate(&context, Subject::Workspace, Path::validate_workspace, &body).await
+}
+
+async fn validate_inference_set(State(context): State<Context>, body: Bytes) -> Response {
+    validate(&context, Subject::InferenceSet, Path::validate_inferenceset, &body).await
 }
 
 async fn validate(context: &Context, subject: Subject, path: Path, body: &Bytes) -> Response {

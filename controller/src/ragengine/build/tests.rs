@@ -29,6 +29,7 @@ fn manifests(resources: &Resources) -> String {
         policy,
         network_policy,
         budget,
+        workspace,
     } = resources;
     let policy = match policy {
         Policy::Copy(policy) => Some(crate::apply::with_type(policy.as_ref())),
@@ -40,6 +41,7 @@ fn manifests(resources: &Resources) -> String {
         policy,
         network_policy.as_ref().map(crate::apply::with_type),
         budget.as_ref().map(crate::apply::with_type),
+        workspace.as_ref().map(crate::apply::with_type),
     ];
     let yaml = |mut object: Value| {
         object.sort_all_objects();
@@ -247,7 +249,7 @@ fn a_changed_secret_or_policy_replaces_the_pods_and_an_unreadable_one_does_not()
         "embedding": {"local": {"modelID": "a/b"}},
         "inferenceService": {"url": "http://llm/v1", "accessSecret": "llm", "contextWindowSize": 512},
     }));
-    let with = |digest: Result<&str, crate::ragengine::dereference::InputProblem>, live: Option<&Resources>| {
+    let with = |digest: Result<&str, crate::work::InputProblem>, live: Option<&Resources>| {
         let mut references = references();
         references.inputs = vec![Input::new(
             Role::LanguageModel,
@@ -261,7 +263,7 @@ fn a_changed_secret_or_policy_replaces_the_pods_and_an_unreadable_one_does_not()
     let first = with(Ok("one"), None);
     let second = with(Ok("two"), Some(&first));
     assert_ne!(first.deployment, second.deployment);
-    let missing = with(Err(crate::ragengine::dereference::InputProblem::Missing), Some(&second));
+    let missing = with(Err(crate::work::InputProblem::Missing), Some(&second));
     assert_eq!(
         missing.deployment, second.deployment,
         "pods go on with the key that they have"
@@ -335,4 +337,45 @@ fn a_load_balancer_is_made_by_the_annotation_in_any_case_or_by_the_field_which_w
     assert_eq!(kind(Some("true"), None), "LoadBalancer");
     assert_eq!(kind(Some("no"), None), "ClusterIP");
     assert_eq!(kind(Some("True"), Some("ClusterIP")), "ClusterIP");
+}
+
+#[test]
+fn an_engine_with_a_workspace_of_its_own_asks_that_and_keeps_its_url_when_it_is_ready() {
+    let spec = json!({
+        "embedding": {"local": {"modelID": "BAAI/bge-small-en-v1.5"}},
+        "inferenceService": {"workspaceTemplate": {
+            "metadata": {"labels": {"team": "search"}, "annotations": {"kaito.sh/runtime": "vllm"}},
+            "resource": {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "phi"}}},
+            "inference": {"preset": {"name": "phi-4-mini-instruct"}},
+        }},
+    });
+    let with = |state| {
+        let references = References {
+            workspace: Some(state),
+            ..references()
+        };
+        build(
+            &validate(&engine(&spec), &references, 1, &settings()).unwrap(),
+            &settings(),
+        )
+    };
+    let url = "http://docs-model.ml.svc/v1/chat/completions".to_owned();
+    let missing = with(WorkspaceState::Missing { url: Some(url.clone()) });
+    insta::assert_snapshot!(
+        serde_yaml_ng::to_string(&crate::apply::with_type(missing.workspace.as_ref().unwrap())).unwrap()
+    );
+    let url_of = |resources: &Resources| {
+        let all = environment_of(resources);
+        all.into_iter()
+            .find(|(name, _)| name == "LLM_INFERENCE_URL")
+            .map(|(_, url)| url)
+    };
+    assert_eq!(url_of(&missing), Some(url.clone()));
+    let served = with(WorkspaceState::Serves(Served {
+        url: url.clone(),
+        model: Some("phi-4-mini-instruct".to_owned()),
+        window: Some(131_072),
+        not_ready: None,
+    }));
+    assert_eq!(url_of(&served), Some(url));
 }

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kaito_api::names::keys;
 use kaito_api::v1beta1::RAGEngine;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, ResourceExt};
-use moka::sync::Cache;
+use kube::{Client, ResourceExt};
 
-use super::{DereferenceError, GuardrailsSource};
+use super::GuardrailsSource;
 use crate::digest;
 use crate::names::INPUT_PREFIX;
 use crate::ragengine::caches::Caches;
+use crate::work::{Contents, InputProblem, ReadError, Version, config_map_digest};
 
 /// Key of the Secret that `embedding.remote.accessSecret` names.
 pub(crate) const REMOTE_EMBEDDING_SECRET: &str = "REMOTE_EMBEDDING_ACCESS_SECRET";
-/// Versions of Secrets and ConfigMaps that are remembered. Only those that engines name are read.
-const REMEMBERED: u64 = 4096;
 
 /// What an input is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,15 +86,6 @@ pub(crate) struct Input {
     state: Result<String, InputProblem>,
 }
 
-/// Why an input cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InputProblem {
-    /// There is no such object.
-    Missing,
-    /// The object has no such key.
-    NoKey,
-}
-
 impl Input {
     /// Digest of what is read, if it can be.
     pub(crate) fn digest(&self) -> Option<&str> {
@@ -123,20 +112,16 @@ impl Input {
 
 /// Reads inputs, each version of an object once.
 pub(crate) struct Inputs {
-    client: Client,
     caches: Arc<Caches>,
-    digests: Cache<(String, String, String, &'static str), Result<String, InputProblem>>,
-    config_maps: Cache<(String, String, String), ConfigMap>,
+    contents: Contents,
 }
 
 impl Inputs {
     /// A reader beside the caches that say which versions there are.
     pub(crate) fn new(client: Client, caches: Arc<Caches>) -> Self {
         Self {
-            client,
             caches,
-            digests: Cache::new(REMEMBERED),
-            config_maps: Cache::new(REMEMBERED),
+            contents: Contents::new(client),
         }
     }
 
@@ -145,7 +130,7 @@ impl Inputs {
         &self,
         engine: &RAGEngine,
         guardrails: Option<&GuardrailsSource>,
-    ) -> Result<Vec<Input>, DereferenceError> {
+    ) -> Result<Vec<Input>, ReadError> {
         let namespace = engine.namespace().unwrap_or_default();
         let mut inputs = Vec::new();
         for (role, name, key) in secrets(engine) {
@@ -164,12 +149,12 @@ impl Inputs {
         Ok(inputs)
     }
 
-    async fn guardrails(&self, namespace: &str, source: &GuardrailsSource) -> Result<Input, DereferenceError> {
+    async fn guardrails(&self, namespace: &str, source: &GuardrailsSource) -> Result<Input, ReadError> {
         let key = keys::GUARDRAILS_POLICY;
         let (name, state) = match source {
             GuardrailsSource::Named { config_map } => {
                 let found = self.config_map(namespace, config_map).await?;
-                (config_map.clone(), policy_digest(found.as_ref(), key))
+                (config_map.clone(), config_map_digest(found.as_ref(), key))
             }
             GuardrailsSource::Copied { policy, .. } => (
                 kaito_api::names::DEFAULT_GUARDRAILS_CONFIG_MAP.to_owned(),
@@ -189,7 +174,7 @@ impl Inputs {
     }
 
     /// A ConfigMap, if it exists.
-    pub(super) async fn config_map(&self, namespace: &str, name: &str) -> Result<Option<ConfigMap>, DereferenceError> {
+    pub(super) async fn config_map(&self, namespace: &str, name: &str) -> Result<Option<ConfigMap>, ReadError> {
         let reference = ObjectRef::new(name).within(namespace);
         let found = self
             .caches
@@ -199,20 +184,7 @@ impl Inputs {
         let Some(version) = found.and_then(|found| found.resource_version()) else {
             return Ok(None);
         };
-        let place = (namespace.to_owned(), name.to_owned(), version);
-        if let Some(known) = self.config_maps.get(&place) {
-            return Ok(Some(known));
-        }
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        let found = api.get_opt(name).await.map_err(|source| DereferenceError::Read {
-            kind: "ConfigMap",
-            name: name.to_owned(),
-            source: Box::new(source),
-        })?;
-        if let Some(found) = &found {
-            self.config_maps.insert(place, found.clone());
-        }
-        Ok(found)
+        self.contents.config_map(place(namespace, name, version)).await
     }
 
     /// The digest of one key of a Secret, or of all of it when `key` is empty.
@@ -221,7 +193,7 @@ impl Inputs {
         namespace: &str,
         name: &str,
         key: &'static str,
-    ) -> Result<Result<String, InputProblem>, DereferenceError> {
+    ) -> Result<Result<String, InputProblem>, ReadError> {
         let reference = ObjectRef::new(name).within(namespace);
         let Some(version) = self
             .caches
@@ -231,19 +203,15 @@ impl Inputs {
         else {
             return Ok(Err(InputProblem::Missing));
         };
-        let place = (namespace.to_owned(), name.to_owned(), version, key);
-        if let Some(known) = self.digests.get(&place) {
-            return Ok(known);
-        }
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let found = api.get_opt(name).await.map_err(|source| DereferenceError::Read {
-            kind: "Secret",
-            name: name.to_owned(),
-            source: Box::new(source),
-        })?;
-        let state = secret_digest(found, key);
-        self.digests.insert(place, state.clone());
-        Ok(state)
+        self.contents.secret(place(namespace, name, version), key).await
+    }
+}
+
+fn place(namespace: &str, name: &str, version: String) -> Version {
+    Version {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        version,
     }
 }
 
@@ -277,28 +245,4 @@ pub(crate) fn secrets(engine: &RAGEngine) -> Vec<(Role, String, &'static str)> {
     .into_iter()
     .filter_map(|(role, name, key)| Some((role, name.filter(|name| !name.is_empty())?.clone(), key)))
     .collect()
-}
-
-fn secret_digest(secret: Option<Secret>, key: &str) -> Result<String, InputProblem> {
-    let data = secret.ok_or(InputProblem::Missing)?.data.unwrap_or_default();
-    if key.is_empty() {
-        let values: Vec<_> = data
-            .iter()
-            .map(|(name, value)| (name, digest::of_bytes(&value.0)))
-            .collect();
-        return if values.is_empty() {
-            Err(InputProblem::NoKey)
-        } else {
-            Ok(digest::of(&values))
-        };
-    }
-    data.get(key)
-        .map(|value| digest::of_bytes(&value.0))
-        .ok_or(InputProblem::NoKey)
-}
-
-fn policy_digest(config_map: Option<&ConfigMap>, key: &str) -> Result<String, InputProblem> {
-    let data = config_map.ok_or(InputProblem::Missing)?.data.as_ref();
-    let policy = data.and_then(|data| data.get(key)).ok_or(InputProblem::NoKey)?;
-    Ok(digest::of_bytes(policy.as_bytes()))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::conditions::Truth;
+use crate::provisioner::node_claim_name;
 use crate::ragengine::testing::{engine, settings};
 
 fn gpu_engine() -> RAGEngine {
@@ -48,22 +49,22 @@ fn an_engine_without_compute_needs_no_machine() {
     let engine = engine(&json!({"embedding": {"local": {"modelID": "a/b"}}}));
     let plan = plan(&engine, &Machines::default(), &[], &settings());
     assert!(plan.resources.is_true() && plan.claim.is_none());
-    assert_eq!(plan.action, Action::None);
+    assert_eq!(plan.action, None);
 }
 
 #[test]
 fn without_a_machine_one_is_claimed_once_with_a_name_that_follows_from_the_engine() {
     let first = plan(&gpu_engine(), &with(vec![], vec![]), &[], &settings());
-    let Action::Claim(made) = &first.action else {
+    let Some(Action::CreateClaim(made)) = &first.action else {
         panic!("{first:?}");
     };
     assert_eq!(first.resources.truth, Truth::Unknown);
-    assert_eq!(made.name_any(), node_claim_name(&gpu_engine()));
+    assert_eq!(made.name_any(), node_claim_name(&owner(&gpu_engine()), 0));
     assert_eq!(made.metadata.namespace, None, "NodeClaims have no namespace");
     insta::assert_yaml_snapshot!("node_claim_azure", made);
 
     let second = plan(&gpu_engine(), &with(vec![], vec![claim(&json!([]))]), &[], &settings());
-    assert_eq!(second.action, Action::None, "there is one already");
+    assert_eq!(second.action, None, "there is one already");
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn nodes_that_are_leaving_or_not_ready_or_of_another_type_do_not_count() {
         }),
     ];
     let plan = plan(&gpu_engine(), &with(unfit.to_vec(), vec![]), &[], &settings());
-    assert!(matches!(plan.action, Action::Claim(_)));
+    assert!(matches!(plan.action, Some(Action::CreateClaim(_))));
 }
 
 #[test]
@@ -108,14 +109,14 @@ fn a_node_without_its_gpus_is_marked_and_waited_for() {
         node["status"]["capacity"] = json!({});
     });
     let first = plan(&gpu_engine(), &with(vec![bare], vec![]), &[], &settings());
-    assert_eq!(first.action, Action::MarkAccelerator("gpu".to_owned()));
+    assert_eq!(first.action, Some(Action::MarkAccelerator("gpu".to_owned())));
     assert_eq!(first.resources.reason, "GpuPluginPending");
 
     let marked = node("gpu", |node| {
         node["status"]["capacity"] = json!({"nvidia.com/gpu": "0"})
     });
     let second = plan(&gpu_engine(), &with(vec![marked], vec![]), &[], &settings());
-    assert_eq!(second.action, Action::None);
+    assert_eq!(second.action, None);
     assert_eq!(second.resources.reason, "GpuPluginPending");
 
     let third = plan(
@@ -150,13 +151,13 @@ fn without_karpenter_or_provisioning_the_condition_says_what_to_do() {
     absent.claims_are_served = false;
     let plan_absent = plan(&gpu_engine(), &absent, &[], &settings());
     assert_eq!(plan_absent.resources.reason, "NodeClaimsNotServed");
-    assert_eq!(plan_absent.action, Action::None);
+    assert_eq!(plan_absent.action, None);
 
     let mut byo = settings();
     byo.provisioner = NodeProvisioner::Byo;
     let plan_byo = plan(&gpu_engine(), &with(vec![], vec![]), &[], &byo);
     assert_eq!(plan_byo.resources.reason, "NodeMissing");
-    assert_eq!(plan_byo.action, Action::None);
+    assert_eq!(plan_byo.action, None);
 }
 
 #[test]
@@ -181,7 +182,9 @@ fn a_users_labels_cannot_make_a_claim_somebody_elses() {
         "embedding": {"local": {"modelID": "a/b"}},
     }));
     let plan = plan(&thief, &with(vec![], vec![]), &[], &settings());
-    let Action::Claim(claim) = plan.action else { panic!() };
+    let Some(Action::CreateClaim(claim)) = plan.action else {
+        panic!()
+    };
     assert_eq!(claim.labels()["kaito.sh/ragengine"], "docs");
     assert_eq!(claim.labels()["karpenter.sh/nodepool"], "kaito");
     assert_eq!(claim.labels()["zone"], "1");

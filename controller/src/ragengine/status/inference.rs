@@ -4,20 +4,22 @@ use kaito_api::v1beta1::RAGEngine;
 
 use super::missing_input;
 use crate::conditions::Finding;
-use crate::ragengine::dereference::{References, Role, WorkspaceState};
+use crate::ragengine::dereference::{References, Role, WorkspaceState, server};
 
 /// The condition `InferenceReady`.
 pub(super) fn finding(engine: &RAGEngine, references: &References) -> Finding {
     let Some(service) = &engine.spec.inference_service else {
         return not_configured();
     };
-    if let Some(reference) = &service.workspace_ref {
-        let namespace = reference
-            .namespace
-            .clone()
-            .or_else(|| engine.metadata.namespace.clone())
-            .unwrap_or_default();
-        let place = format!("Workspace {:?} in namespace {namespace:?}", reference.name);
+    if let Some(server) = server(engine) {
+        let place = format!(
+            "{:?} {:?} in namespace {:?}",
+            server.kind, server.name, server.namespace
+        );
+        let own = service.workspace_template.is_some();
+        if let (true, None | Some(WorkspaceState::Missing { .. })) = (own, &references.workspace) {
+            return Finding::fails("WorkspacePending", format!("{place} is being made"));
+        }
         if let Some(finding) = workspace(&place, references.workspace.as_ref()) {
             return finding;
         }

@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use crate::conditions::Finding;
+use crate::pods::{containers, last_words, unscheduled};
 
 /// Reasons of a waiting container that say nothing yet.
 const ON_ITS_WAY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
@@ -41,12 +42,7 @@ pub(super) fn finding(deployment: &Deployment, pods: &[Arc<Pod>]) -> Finding {
 fn trouble(pod: &Pod) -> Option<Finding> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = pod.status.as_ref()?;
-    let containers = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses)
-        .flatten();
-    if let Some(finding) = containers.filter_map(|container| waiting(name, container)).next() {
+    if let Some(finding) = containers(pod).filter_map(|container| waiting(name, container)).next() {
         return Some(finding);
     }
     if status.phase.as_deref() == Some("Failed") {
@@ -56,41 +52,21 @@ fn trouble(pod: &Pod) -> Option<Finding> {
             format!("pod {name}: {}", status.message.as_deref().unwrap_or("it failed")),
         ));
     }
-    let scheduled = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|condition| condition.type_ == "PodScheduled")?;
-    (scheduled.status == "False").then(|| {
-        let reason = scheduled.reason.as_deref().unwrap_or("Unschedulable");
-        Finding::fails(
-            reason,
-            format!(
-                "pod {name}: {}",
-                scheduled.message.as_deref().unwrap_or("it has no node")
-            ),
-        )
-    })
+    let (reason, words) = unscheduled(pod)?;
+    Some(Finding::fails(reason, format!("pod {name}: {words}")))
 }
 
 /// Why a container does not run, with the last words of the one before.
 fn waiting(pod: &str, container: &ContainerStatus) -> Option<Finding> {
-    let last = container
-        .last_state
-        .as_ref()
-        .and_then(|state| state.terminated.as_ref());
-    let last = last.map(|last| {
-        let words = last.message.as_deref().map(str::trim).filter(|words| !words.is_empty());
-        let reason = last.reason.as_deref().unwrap_or("it ended");
-        words.map_or_else(|| format!("{reason}, exit code {}", last.exit_code), ToOwned::to_owned)
-    });
     let state = container.state.as_ref()?;
     if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().unwrap_or_default();
         if ON_ITS_WAY.contains(&reason) || reason.is_empty() {
             return None;
         }
-        let words = last.or_else(|| waiting.message.clone()).unwrap_or_default();
+        let words = last_words(container)
+            .or_else(|| waiting.message.clone())
+            .unwrap_or_default();
         return Some(Finding::fails(reason, format!("pod {pod}: {words}")));
     }
     let ended = state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;

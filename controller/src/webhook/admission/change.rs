@@ -2,7 +2,7 @@
 
 use kaito_api::conversion::convert;
 use kaito_api::names::{GROUP, STORED_VERSION};
-use kaito_api::v1beta1::{RAGEngine, Workspace};
+use kaito_api::v1beta1::{InferenceSet, RAGEngine, Workspace};
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, Operation};
 use serde::de::DeserializeOwned;
@@ -14,6 +14,8 @@ pub(in crate::webhook) enum Subject {
     RAGEngine,
     /// Workspace.
     Workspace,
+    /// InferenceSet.
+    InferenceSet,
 }
 
 /// An object that is made or changed, in the stored version.
@@ -32,6 +34,13 @@ pub(super) enum Change {
         new: Box<Workspace>,
         /// As it was; `None` when it is made.
         old: Option<Box<Workspace>>,
+    },
+    /// An InferenceSet.
+    InferenceSet {
+        /// As it would be.
+        new: Box<InferenceSet>,
+        /// As it was; `None` when it is made.
+        old: Option<Box<InferenceSet>>,
     },
 }
 
@@ -59,6 +68,10 @@ impl Change {
             Subject::Workspace => Self::Workspace {
                 new: stored("Workspace", new)?,
                 old: old.and_then(|old| stored("Workspace", old).ok()),
+            },
+            Subject::InferenceSet => Self::InferenceSet {
+                new: stored("InferenceSet", new)?,
+                old: old.and_then(|old| stored("InferenceSet", old).ok()),
             },
         }))
     }

@@ -1,6 +1,8 @@
 //! The ConfigMaps with options that a Workspace names.
 
-use kaito_api::admission::{FieldError, Preset, Runtime, validate_inference_config, validate_training_config};
+use kaito_api::admission::{
+    FieldError, Preset, Runtime, max_model_len, validate_inference_config, validate_training_config,
+};
 use kaito_api::names::keys;
 use kaito_api::v1beta1::Workspace;
 
@@ -52,6 +54,14 @@ fn of(workspace: &Workspace, vllm: bool) -> Vec<Options> {
 }
 
 impl Options {
+    /// The largest context, in tokens, that they allow vLLM, if they say.
+    pub(super) fn context_tokens(&self, found: &Found) -> Option<u64> {
+        match (&self.purpose, found) {
+            (Purpose::Inference, Found::Data(data)) => max_model_len(data.get(keys::INFERENCE_CONFIG)?),
+            _ => None,
+        }
+    }
+
     /// What is wrong, given what was found in `namespace`, and what is known of the model.
     pub(super) fn check(&self, namespace: &str, found: &Found, preset: Option<&Preset>) -> Vec<FieldError> {
         let (field, key) = match self.purpose {

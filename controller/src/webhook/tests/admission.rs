@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use kaito_api::admission::{Cloud, Environment, InstanceTypes, Preset, PresetFacts};
+use kaito_api::admission::{Cloud, Environment, InstanceTypes, Load, Preset, PresetFacts};
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -46,6 +46,13 @@ impl PresetFactsSource for Presets {
             token_limit: Some(4096),
         })
     }
+
+    fn fit(&self, load: &Load<'_>, context_tokens: Option<u64>) -> Result<(), String> {
+        match (load.nodes.get(), context_tokens) {
+            (1, None | Some(..=5000)) => Ok(()),
+            (nodes, context_tokens) => Err(format!("{nodes} of {:?} for {context_tokens:?}", load.machine)),
+        }
+    }
 }
 
 /// Stands in for the API server: namespace `ml` has the ConfigMap `good`, and `closed` may not be read.
@@ -59,6 +66,11 @@ async fn config_map(Path((namespace, name)): Path<(String, String)>) -> Response
     };
     match (namespace.as_str(), name.as_str()) {
         ("closed", _) => refused(StatusCode::FORBIDDEN, "Forbidden"),
+        ("ml", "long") => axum::Json(json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+            "data": {"inference_config.yaml": "vllm: {max-model-len: '6000'}"},
+        }))
+        .into_response(),
         ("ml", "good") => axum::Json(json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
             "data": {"guardrails.yaml": "", "inference_config.yaml": "vllm: {max-model-len: 5000}"},
@@ -182,8 +194,8 @@ async fn options_of_a_workspace_are_looked_at_when_they_are_named_and_not_again(
     let ask = async |new: &Value, old: Option<&Value>| asked(Subject::Workspace, new, old).await;
     let with = |config: &str| workspace(&json!({"preset": {"name": "phi-4"}, "config": config}));
     assert_eq!(ask(&workspace(&json!({"preset": {"name": "phi-4"}})), None).await, None);
-    assert_eq!(ask(&with(""), None).await, None);
-    let message = ask(&with("gone"), None).await.unwrap();
+    assert_eq!(asked(Subject::Workspace, &with(""), None).await, None);
+    let message = asked(Subject::Workspace, &with("gone"), None).await.unwrap();
     assert!(
         message.contains("inference.config: ConfigMap \"gone\" does not exist in namespace \"ml\""),
         "{message}"
@@ -192,7 +204,7 @@ async fn options_of_a_workspace_are_looked_at_when_they_are_named_and_not_again(
         message.contains("kubectl create configmap gone -n ml --from-file=inference_config.yaml="),
         "{message}"
     );
-    let message = ask(&with("good"), None).await.unwrap();
+    let message = asked(Subject::Workspace, &with("good"), None).await.unwrap();
     assert!(message.contains("more than the model's limit of 4096"), "{message}");
     let mut changed = with("gone");
     changed["inference"]["adapters"] = json!([{"source": {"name": "a", "image": "i"}}]);
@@ -202,11 +214,33 @@ async fn options_of_a_workspace_are_looked_at_when_they_are_named_and_not_again(
     assert_eq!(ask(&transformers, None).await, None);
     // Both things that are wrong are told.
     let unknown = workspace(&json!({"preset": {"name": "foo"}, "config": "gone"}));
-    let message = ask(&unknown, None).await.unwrap();
+    let message = asked(Subject::Workspace, &unknown, None).await.unwrap();
     assert!(
         message.contains("Unsupported inference preset name foo") && message.contains("\"gone\""),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_fit_is_refused_when_it_is_made() {
+    let with = |config: &str, count: u32| {
+        let mut workspace = workspace(&json!({"preset": {"name": "phi-4"}, "config": config}));
+        workspace["resource"]["count"] = json!(count);
+        workspace
+    };
+    let machine = "InstanceType(\"Standard_NV36ads_A10_v5\")";
+    let message = asked(Subject::Workspace, &with("long", 1), None).await.unwrap();
+    let expected = format!(
+        "resource.instanceType: phi-4 does not fit: 1 of {machine} for Some(6000); to try it nevertheless, set the \
+         annotation kaito.sh/bypass-resource-checks"
+    );
+    assert!(message.ends_with(&expected), "{message}");
+    let message = asked(Subject::Workspace, &with("", 2), None).await.unwrap();
+    assert!(message.contains(&format!("2 of {machine} for None")), "{message}");
+    assert_eq!(asked(Subject::Workspace, &with("", 2), Some(&with("", 2))).await, None);
+    let mut bypassed = with("", 2);
+    bypassed["metadata"]["annotations"] = json!({"kaito.sh/bypass-resource-checks": ""});
+    assert_eq!(asked(Subject::Workspace, &bypassed, None).await, None);
 }
 
 #[tokio::test]

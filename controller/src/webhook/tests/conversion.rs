@@ -54,7 +54,10 @@ fn an_object_of_another_kind_fails_the_request() {
     let response = answer(&review("kaito.sh/v1beta1", &json!([object])));
     assert_eq!(response["result"]["status"], "Failure");
     let message = response["result"]["message"].as_str().unwrap();
-    assert!(message.contains("only RAGEngine and Workspace"), "{message}");
+    assert!(
+        message.contains("only RAGEngine, Workspace and InferenceSet"),
+        "{message}"
+    );
     assert_eq!(response["convertedObjects"], json!([]));
 }
 

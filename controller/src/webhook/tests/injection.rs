@@ -51,6 +51,8 @@ fn each_controller_has_a_definition_and_a_configuration() {
         ("ValidatingWebhookConfiguration", "validation.ragengine.kaito.sh"),
         ("CustomResourceDefinition", "workspaces.kaito.sh"),
         ("ValidatingWebhookConfiguration", "validation.workspace.kaito.sh"),
+        ("CustomResourceDefinition", "inferencesets.kaito.sh"),
+        ("ValidatingWebhookConfiguration", "validation.inferenceset.kaito.sh"),
     ];
     assert_eq!(all, expected.map(|(kind, name)| (kind.to_owned(), name)));
 }
