@@ -8,7 +8,7 @@ BIN := $(CARGO_TARGET_DIR)/release
 # Always the whole workspace in one profile: a build of one crate alone has other features, and C++ to build again.
 WHOLE := --release --workspace --locked
 
-.PHONY: help setup build run smoke test test-cluster dev-cluster test-llm lint fmt bench eval docs
+.PHONY: help setup build run smoke test test-cluster dev-cluster demo-cluster test-llm lint fmt bench eval docs
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ test-cluster: build ## Runs the tests on a Kubernetes control plane
 dev-cluster: build ## Runs the operator on a Kubernetes control plane of its own, until Ctrl-C
 	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
 	@$(BIN)/dev-cluster
+
+demo-cluster: build ## Shows a Workspace and a RAGEngine at work on a control plane of its own; with FAULTS=1, how they fail
+	@REQUIRE_CLUSTER=1 .setup/setup.sh cluster
+	@$(BIN)/demo-cluster $(if $(FAULTS),--faults)
 
 test-llm: build ## Asks a real small language model through the service; downloads it (270 MB, Gemma's terms of use)
 	@.setup/setup.sh llm

@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod beir;
+pub mod beside;
 pub mod client;
 pub mod event_stream;
 pub mod installed;

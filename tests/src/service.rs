@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout};
 
+use crate::beside::beside;
 use crate::client::Client;
 
 /// How long a service may take until it is ready: the model is loaded and every index opened in this time.
@@ -89,7 +90,7 @@ impl ServiceOptions {
     /// # Errors
     /// When the binary is missing or the service ends before it listens.
     pub async fn spawn(&self) -> Result<Service> {
-        let binary = binary()?;
+        let binary = beside("rag-service")?;
         let mut child = Command::new(&binary)
             .env("RAG_LISTEN_ADDRESS", &self.address)
             .env("RAG_DATA_DIR", self.directory.join("data"))
@@ -205,15 +206,4 @@ impl Service {
     pub async fn wait(&mut self) -> Result<std::process::ExitStatus> {
         Ok(self.child.wait().await?)
     }
-}
-
-/// The service's binary, beside this program or one directory up (where cargo puts it for tests and benchmarks).
-fn binary() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    own.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join("rag-service"))
-        .find(|path| path.is_file())
-        .context("rag-service is not built beside this program; use `make test`, or `cargo build --release` first")
 }

@@ -10,7 +10,7 @@ mod programs;
 mod requests;
 mod user;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(crate) use api::http;
 pub(crate) use process::log_end;
 pub(crate) use user::{Credentials, kubeconfig, service_account_token};
 
+use crate::ports::free_ports;
 use authority::{Authority, Identity};
 use parts::Parts;
 use process::Process;
@@ -82,7 +83,7 @@ impl Cluster {
             programs,
             directory: directory.path().to_owned(),
         };
-        let [clients, peers, address] = free_ports(host)?;
+        let [clients, peers, address] = free_ports(host.into())?;
         let mut cluster = Self {
             kwok: None,
             scheduler: None,
@@ -286,14 +287,6 @@ pub(crate) fn own_loopback_address() -> Ipv4Addr {
         rand::random_range(0..=255),
         rand::random_range(1..=254),
     )
-}
-
-fn free_ports(host: Ipv4Addr) -> Result<[SocketAddr; 3]> {
-    let bind = || TcpListener::bind((host, 0));
-    // All at once, so that they differ.
-    let held = [bind()?, bind()?, bind()?];
-    let [first, second, third] = held.each_ref().map(TcpListener::local_addr);
-    Ok([first?, second?, third?])
 }
 
 fn write_files(authority: &Authority, host: Ipv4Addr, directory: &Path) -> Result<()> {

@@ -1,13 +1,15 @@
-//! A cluster to try things in by hand: a control plane, one node that kwok plays, and the operator run from source.
+//! A cluster to try things in by hand: a control plane, a node and machines on demand that kwok plays, and the operator
+//! run from source.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::{Value, json};
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::{Cluster, User};
+use crate::karpenter::{self, Karpenter};
+use crate::nodes::{NewNode, PlayedBy};
 use crate::operator::{Chart, Installation, Operator, OperatorOptions};
 
 const NODE: &str = "node-1";
@@ -35,6 +37,7 @@ async fn serve() -> Result<()> {
     cluster.start_kwok().await?;
     add_node(&cluster).await?;
     cluster.install_crds(&cluster.crds_of_karpenter()?).await?;
+    let _karpenter = Karpenter::start(&cluster, karpenter::Options::new(PlayedBy::Kwok)).await?;
     let installation = Installation::of(&cluster, &Chart::ALL).await?;
     let mut operators = Vec::new();
     for chart in Chart::ALL {
@@ -53,19 +56,9 @@ async fn serve() -> Result<()> {
 }
 
 async fn add_node(cluster: &Cluster) -> Result<()> {
-    let node = json!({
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": NODE, "annotations": {"kwok.x-k8s.io/node": "fake"}},
-    });
-    let admin = cluster.admin()?;
-    admin.create("/api/v1/nodes", &node).await?;
-    let is_ready = |node: &Value| {
-        let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-        let mut conditions = conditions.into_iter().flatten();
-        conditions
-            .any(|found| found.get("type") == Some(&json!("Ready")) && found.get("status") == Some(&json!("True")))
-    };
-    admin.wait_for(&format!("/api/v1/nodes/{NODE}"), is_ready).await?;
+    let node = NewNode::new(NODE, PlayedBy::Kwok).object()?;
+    let node = serde_json::to_value(node)?;
+    cluster.admin()?.create("/api/v1/nodes", &node).await?;
     Ok(())
 }
 
@@ -78,7 +71,9 @@ async fn introduction(cluster: &Cluster, operators: &[Operator]) -> Result<Strin
         .collect();
     Ok(format!(
         "
-Ready. {NODE} is played by kwok: pods on it are ready at once, and nothing runs in them.
+Ready. {NODE} is played by kwok, and so are the machines that NodeClaims ask for: pods are ready at once, and nothing runs
+in them. So a Workspace needs the annotation kaito.sh/disable-benchmark=true to become ready; `make demo-cluster` runs the
+programs.
 
 export KUBECONFIG={kubeconfig}
 export PATH=$PATH:{programs}    # has kubectl and helm
@@ -87,7 +82,7 @@ Things to try:
 
 kubectl apply -f - <<END
 {example}END
-kubectl get ragengines,deployments,services,pods
+kubectl get ragengines,workspaces,deployments,services,pods,nodes
 kubectl explain ragengine.spec
 kubectl get ragengine example --output=yaml
 kubectl delete ragengine example

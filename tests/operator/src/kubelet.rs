@@ -1,8 +1,9 @@
 //! Plays the kubelet for chosen pods: their containers' programs run as local processes, without containers.
 //!
-//! A pod is played when it has the labels that the options choose, has a node, and has the annotation
-//! `kaito-tests/kubelet: none`, which keeps kwok away. What is as in a cluster: environment, volumes' contents, probes,
-//! restarts, conditions, deletion with its grace period. What is not:
+//! A pod is played when it has the labels that the options choose, has a node, and either it has the annotation
+//! `kaito-tests/kubelet: none`, which keeps kwok away, or its node has `kaito-tests/kubelet: plays` ([`crate::nodes`]).
+//! What is as in a cluster: environment, volumes' contents, probes, restarts, phases, conditions, deletion with its grace
+//! period, and logs through the API server for pods on such nodes. What is not:
 //!
 //! * An image stands for a program of this machine; see [`Options::program`]. Init containers without one, and those
 //!   that restart always, count as succeeded; other containers without one wait with `ImagePullBackOff`.
@@ -11,15 +12,17 @@
 //! * A pod's `status.podIP` is made up, since Kubernetes refuses loopback addresses in EndpointSlices. The
 //!   [`crate::service_proxy`] leads from one to the other.
 //! * Probes are made at least every 200 ms and from the beginning, and a program that ends is started again after
-//!   200 ms to 2 s. Probes other than by HTTP pass; of hooks, only `preStop.sleep` is heeded, for half a second.
+//!   200 ms to 2 s. A probe by a command runs what [`Options::exec`] says; without that, and if it is of another kind but
+//!   HTTP, it passes. Of hooks, only `preStop.sleep` is heeded, for half a second.
 //! * Volumes other than emptyDir, claims, Secrets and ConfigMaps are empty directories. Claims of a StorageClass with
 //!   the provisioner [`PROVISIONER`] get a volume.
-//! * `restartPolicy` is taken to be `Always`.
+//! * Logs begin with the container's latest start, and cannot be followed.
 
 mod claims;
 mod container;
 mod environment;
 mod localise;
+mod logs;
 mod node;
 mod objects;
 mod probe;
@@ -30,7 +33,7 @@ mod status;
 mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +44,8 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cluster::Cluster;
+use crate::forward::Server;
+use logs::Starts;
 use node::Node;
 use program::Programs;
 
@@ -52,6 +57,7 @@ pub const PROVISIONER: &str = "kaito-tests/kubelet";
 pub struct Options {
     selector: String,
     programs: BTreeMap<String, PathBuf>,
+    commands: Vec<(String, PathBuf)>,
     environment: BTreeMap<String, String>,
     timing: Timing,
 }
@@ -65,6 +71,7 @@ struct Timing {
 /// A kubelet. Its pods' programs end when it is dropped; the pods stay as they are. Drop it before its cluster.
 pub struct Kubelet {
     node: Arc<Node>,
+    server: Server,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -96,6 +103,7 @@ impl Options {
         Self {
             selector: selector.to_owned(),
             programs: BTreeMap::new(),
+            commands: Vec::new(),
             environment: BTreeMap::from([("PATH".to_owned(), path)]),
             timing: Timing {
                 probe_period: Duration::from_millis(200),
@@ -104,11 +112,19 @@ impl Options {
         }
     }
 
-    /// What a container runs that has this name, or this image. It is called with the container's `args`; with
-    /// `command`, it is called in place of its first word.
+    /// What a container runs that has this name, or this image, with or without its tag. It is called with the
+    /// container's `args`; with `command`, it is called in place of its first word.
     #[must_use]
     pub fn program(mut self, container_or_image: &str, program: impl Into<PathBuf>) -> Self {
         self.programs.insert(container_or_image.to_owned(), program.into());
+        self
+    }
+
+    /// What a probe runs whose command has this text in it, in place of its first word and with the environment of its
+    /// container. It passes with exit code 0.
+    #[must_use]
+    pub fn exec(mut self, text: &str, program: impl Into<PathBuf>) -> Self {
+        self.commands.push((text.to_owned(), program.into()));
         self
     }
 
@@ -152,13 +168,16 @@ impl Kubelet {
                 .prefix("kubelet-")
                 .tempdir_in(cluster.directory())?,
             logs: cluster.directory().to_owned(),
+            starts: Starts::default(),
             changes: watch::Sender::new(0),
             pods: Mutex::default(),
             addresses: Addresses::default(),
         });
+        let server = logs::serve(cluster, node.clone()).await?;
         let task = tokio::spawn(node::run(node.clone()));
         Ok(Self {
             node,
+            server,
             _task: AbortOnDropHandle::new(task),
         })
     }
@@ -182,6 +201,11 @@ impl Kubelet {
     /// What a container's program has printed since its first start. It outlives the pod.
     pub fn log(&self, namespace: &str, pod: &str, container: &str) -> String {
         program::read_log(&self.node.log(namespace, pod, container))
+    }
+
+    /// Where the API server asks for logs: what its nodes say, see [`crate::nodes`].
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
     /// Where the pod listens that has this `status.podIP`.

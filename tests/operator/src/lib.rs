@@ -30,12 +30,19 @@
 //! # }
 //! ```
 
+#[path = "../../src/beside.rs"]
+pub mod beside;
 pub mod cluster;
+pub mod demo;
 pub mod dev_cluster;
 pub mod fault_proxy;
 mod forward;
 #[path = "../../src/installed.rs"]
 pub mod installed;
+pub mod karpenter;
 pub mod kubelet;
+pub mod model_server;
+pub mod nodes;
 pub mod operator;
+mod ports;
 pub mod service_proxy;

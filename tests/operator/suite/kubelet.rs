@@ -1,7 +1,9 @@
 //! What the tests of the operator expect of the kubelet that they play.
 
+mod endings;
 mod environment;
 mod lifecycle;
+mod models;
 mod restarts;
 mod volumes;
 

@@ -16,7 +16,7 @@ use axum::http::HeaderValue;
 use axum::http::header::USER_AGENT;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kaito_api::admission::{Cloud, Environment, InstanceTypes, Preset, PresetFacts, is_hugging_face_id};
+use kaito_api::admission::{Cloud, Environment, InstanceTypes, Load, Preset, PresetFacts, is_hugging_face_id};
 use kaito_controller::options::ControllerKind;
 use kaito_controller::webhook::{CertificateLifetime, PresetFactsSource, Webhook, WebhookSettings};
 use kaito_operator_tests::cluster::{Api, Cluster, User};
@@ -62,6 +62,10 @@ impl PresetFactsSource for Presets {
             _ => Preset::Unknown,
         }
     }
+
+    fn fit(&self, _: &Load<'_>, _: Option<u64>) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 const FACTS: PresetFacts = PresetFacts {
@@ -80,6 +84,7 @@ async fn install(cluster: &Cluster) -> Result<Api> {
         .install_crds(&[
             chart("ragengine/files/crds/kaito.sh_ragengines.yaml"),
             chart("workspace/files/crds/kaito.sh_workspaces.yaml"),
+            chart("workspace/files/crds/kaito.sh_inferencesets.yaml"),
         ])
         .await?;
     let admin = cluster.admin()?;
@@ -106,11 +111,14 @@ async fn install(cluster: &Cluster) -> Result<Api> {
             {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
             {
                 "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
-                "resourceNames": ["ragengines.kaito.sh", "workspaces.kaito.sh"], "verbs": ["list", "watch", "patch"],
+                "resourceNames": ["ragengines.kaito.sh", "workspaces.kaito.sh", "inferencesets.kaito.sh"],
+                "verbs": ["list", "watch", "patch"],
             },
             {
                 "apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"],
-                "resourceNames": ["validation.ragengine.kaito.sh", "validation.workspace.kaito.sh"],
+                "resourceNames": [
+                    "validation.ragengine.kaito.sh", "validation.workspace.kaito.sh", "validation.inferenceset.kaito.sh",
+                ],
                 "verbs": ["list", "watch", "patch"],
             },
         ],

@@ -127,6 +127,16 @@ impl Api {
             .await
     }
 
+    /// Has the API server check an object as if it were applied, without keeping it.
+    ///
+    /// # Errors
+    /// When there is no answer. A refusal is an answer.
+    pub async fn dry_run(&self, path: &str, object: &Value) -> Result<Answer> {
+        let path = format!("{path}?fieldManager=dry-run&fieldValidation=Strict&dryRun=All");
+        self.send(Method::PATCH, &path, Some(("application/apply-patch+yaml", object)))
+            .await
+    }
+
     /// Merges a patch into an object, or into its status if the path says so.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus,
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, Probe,
 };
 use tokio::select;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::environment::{self, Environment};
 use super::localise::Localiser;
 use super::objects::{Complaint, Objects};
-use super::probe::Check;
+use super::probe::{Check, Question};
 use super::program::{End, Launch, Program};
 use super::sandbox::Sandbox;
 use super::status::{now, waiting};
@@ -29,11 +29,29 @@ pub(super) enum Role {
     Main,
 }
 
+/// When a program is started again that has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RestartPolicy {
+    Always,
+    OnFailure,
+    Never,
+}
+
+impl RestartPolicy {
+    pub(super) fn of(pod: &Pod) -> Self {
+        match pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) {
+            Some("OnFailure") => Self::OnFailure,
+            Some("Never") => Self::Never,
+            _ => Self::Always,
+        }
+    }
+}
+
 /// Why a container runs no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is an init container that has done its work.
-    Completed,
+    /// It has ended, and shall not start again.
+    Ended { well: bool },
     /// Its pod is deleted.
     Stopped,
 }
@@ -47,7 +65,7 @@ pub(super) struct PlayedContainer<'a> {
 }
 
 impl PlayedContainer<'_> {
-    /// Plays it until its pod is deleted, or it has completed.
+    /// Plays it until its pod is deleted, or it has ended for good.
     pub(super) async fn run(&self) -> Outcome {
         let Some(program) = self.program() else {
             return self.without_program().await;
@@ -63,8 +81,8 @@ impl PlayedContainer<'_> {
             if self.sandbox.stopping.is_cancelled() {
                 return Outcome::Stopped;
             }
-            if self.role == Role::Init && exit_code == 0 {
-                return Outcome::Completed;
+            if !self.starts_again(exit_code) {
+                return Outcome::Ended { well: exit_code == 0 };
             }
             self.record_back_off(back_off);
             if self.stopped_within(back_off).await {
@@ -75,14 +93,23 @@ impl PlayedContainer<'_> {
         }
     }
 
+    fn starts_again(&self, exit_code: i32) -> bool {
+        match RestartPolicy::of(&self.sandbox.pod) {
+            RestartPolicy::Never => false,
+            RestartPolicy::OnFailure => exit_code != 0,
+            RestartPolicy::Always => self.role == Role::Main || exit_code != 0,
+        }
+    }
+
     fn program(&self) -> Option<&Path> {
         if self.role == Role::Init && self.container.restart_policy.as_deref() == Some("Always") {
             return None;
         }
         let programs = &self.sandbox.node.options.programs;
-        let by_name = programs.get(&self.container.name);
-        let program = by_name.or_else(|| programs.get(self.container.image.as_ref()?));
-        program.map(PathBuf::as_path)
+        let image = self.container.image.as_deref().unwrap_or_default();
+        let untagged = image.rsplit_once(':').map_or(image, |(image, _)| image);
+        let mut names = [self.container.name.as_str(), image, untagged].into_iter();
+        names.find_map(|name| programs.get(name)).map(PathBuf::as_path)
     }
 
     /// An init container is left out; any other one cannot run, as if its image did not exist.
@@ -93,7 +120,7 @@ impl PlayedContainer<'_> {
                 signal: None,
                 output: String::new(),
             });
-            return Outcome::Completed;
+            return Outcome::Ended { well: true };
         }
         let image = self.container.image.as_deref().unwrap_or_default();
         let message = format!("Back-off pulling image {image:?}: the kubelet of the tests has no program for it");
@@ -108,7 +135,11 @@ impl PlayedContainer<'_> {
         loop {
             changes.mark_unchanged();
             match self.environment().await {
-                Ok(environment) => return Some(self.launch_with(program, environment)),
+                Ok(environment) => {
+                    let command = self.container.command.iter().flatten().skip(1);
+                    let arguments = command.chain(self.container.args.iter().flatten());
+                    return Some(self.launch_with(program, arguments, environment));
+                }
                 Err(complaint) => {
                     let state = waiting("CreateContainerConfigError", Some(complaint));
                     self.change(|status| status.state = Some(state));
@@ -129,9 +160,7 @@ impl PlayedContainer<'_> {
         environment::resolve(self.container, pod, place, &objects)
     }
 
-    fn launch_with(&self, program: &Path, own: Environment) -> Launch {
-        let command = self.container.command.iter().flatten().skip(1);
-        let arguments = command.chain(self.container.args.iter().flatten());
+    fn launch_with<'a>(&self, program: &Path, arguments: impl Iterator<Item = &'a String>, own: Environment) -> Launch {
         let arguments = arguments.map(|argument| self.localiser.value(&environment::expand(argument, &own)));
         let arguments = arguments.collect();
         let mut environment = self.sandbox.node.environment.lock().clone();
@@ -162,11 +191,12 @@ impl PlayedContainer<'_> {
                 };
             }
         };
+        node.starts.note(&launch.log, program.log_start);
         self.record_start();
         select! {
             end = program.wait() => return end,
             () = self.sandbox.stopping.cancelled() => {}
-            () = self.probe_until_it_fails() => {}
+            () = self.probe_until_it_fails(launch) => {}
         }
         self.end(program).await
     }
@@ -192,10 +222,10 @@ impl PlayedContainer<'_> {
     }
 
     /// Notes what the probes say, until one of them wants a new start.
-    async fn probe_until_it_fails(&self) {
-        let Sandbox { node, place, .. } = self.sandbox;
+    async fn probe_until_it_fails(&self, launch: &Launch) {
+        let node = &self.sandbox.node;
         let container = self.container;
-        let check = |probe| Check::new(probe, container, place.address, &node.options.timing);
+        let check = |probe| self.check(probe, launch);
         if self.role == Role::Init {
             return std::future::pending().await;
         }
@@ -214,6 +244,25 @@ impl PlayedContainer<'_> {
             () = self.follow_readiness(readiness) => {}
             () = wait_for_failure(liveness, &node.http) => {}
         }
+    }
+
+    /// `None` if there is no probe, or none that can fail.
+    fn check(&self, probe: Option<&Probe>, launch: &Launch) -> Option<Check> {
+        let probe = probe?;
+        let Sandbox { node, place, .. } = self.sandbox;
+        let by_command = || {
+            let words = probe.exec.as_ref()?.command.as_ref()?;
+            let mut commands = node.options.commands.iter();
+            let (_, program) = commands.find(|(text, _)| words.iter().any(|word| word.contains(text)))?;
+            let arguments = words.iter().skip(1).map(|word| self.localiser.value(word)).collect();
+            Some(Question::Command(Launch {
+                program: program.clone(),
+                arguments,
+                ..launch.clone()
+            }))
+        };
+        let question = Question::by_http(probe, self.container, place.address).or_else(by_command)?;
+        Some(Check::new(probe, question, &node.options.timing))
     }
 
     /// Never ends.

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Pod, Secret};
 use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, reflector::Lookup};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -20,12 +21,16 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::environment::Environment;
+use super::logs::Starts;
 use super::program::Programs;
 use super::{Addresses, Options, PlayedPod, claims, sandbox};
 use crate::cluster::own_loopback_address;
+use crate::nodes::{BY_KUBELET, PLAYED_BY};
 
-/// The annotation of pods that kwok leaves alone, and its value.
-const NOT_FOR_KWOK: (&str, &str) = ("kaito-tests/kubelet", "none");
+/// What [`PLAYED_BY`] says on pods that kwok leaves alone.
+const NOT_BY_KWOK: &str = "none";
+/// After an API server that does not tell what node a pod is on.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// The next pod's number: no two pods of one test process have the same address.
 static NEXT_POD: AtomicU16 = AtomicU16::new(1);
@@ -41,6 +46,7 @@ pub(super) struct Node {
     /// Of volumes and homes.
     pub(super) directory: TempDir,
     pub(super) logs: PathBuf,
+    pub(super) starts: Starts,
     /// Changes whenever a Secret, a ConfigMap or a claim may have changed.
     pub(super) changes: watch::Sender<u64>,
     /// By UID.
@@ -109,12 +115,12 @@ async fn follow_pods(node: &Arc<Node>) {
         match event {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(pod)) => {
-                listed.extend(pod.uid().map(|uid| uid.into_owned()));
-                follow(node, &mut followed, pod);
+                listed.extend(pod.uid());
+                follow(node, &mut followed, pod).await;
             }
             Ok(Event::InitDone) => followed.retain(|uid, _| listed.contains(uid)),
-            Ok(Event::Apply(pod)) => follow(node, &mut followed, pod),
-            Ok(Event::Delete(pod)) => drop(pod.uid().and_then(|uid| followed.remove(uid.as_ref()))),
+            Ok(Event::Apply(pod)) => follow(node, &mut followed, pod).await,
+            Ok(Event::Delete(pod)) => drop(pod.uid().and_then(|uid| followed.remove(&uid))),
             // Followed by a new list.
             Err(_) => {}
         }
@@ -122,7 +128,7 @@ async fn follow_pods(node: &Arc<Node>) {
     }
 }
 
-fn follow(node: &Arc<Node>, followed: &mut HashMap<String, Followed>, pod: Pod) {
+async fn follow(node: &Arc<Node>, followed: &mut HashMap<String, Followed>, pod: Pod) {
     let Some(uid) = pod.metadata.uid.clone() else {
         return;
     };
@@ -130,7 +136,7 @@ fn follow(node: &Arc<Node>, followed: &mut HashMap<String, Followed>, pod: Pod) 
         known.latest.send_replace(pod);
         return;
     }
-    if !is_ours(&pod) {
+    if !is_ours(node, &pod).await {
         return;
     }
     let (ip, address) = node.new_addresses();
@@ -154,13 +160,27 @@ fn follow(node: &Arc<Node>, followed: &mut HashMap<String, Followed>, pod: Pod) 
 }
 
 /// Whether it is on a node, and not for kwok.
-fn is_ours(pod: &Pod) -> bool {
-    let (name, value) = NOT_FOR_KWOK;
-    let annotations = pod.metadata.annotations.as_ref();
-    let marked = annotations
-        .and_then(|annotations| annotations.get(name))
-        .is_some_and(|found| found == value);
-    let is_placed = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+async fn is_ours(node: &Node, pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    marked && is_placed && !matches!(phase, Some("Succeeded" | "Failed"))
+    let name = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let Some(name) = name.filter(|_| !matches!(phase, Some("Succeeded" | "Failed"))) else {
+        return false;
+    };
+    if pod
+        .annotations()
+        .get(PLAYED_BY)
+        .is_some_and(|value| value == NOT_BY_KWOK)
+    {
+        return true;
+    }
+    let nodes: Api<NodeObject> = Api::all(node.client.clone());
+    loop {
+        match nodes.get_opt(name).await {
+            Ok(found) => {
+                let played_by = found.and_then(|found| found.annotations().get(PLAYED_BY).cloned());
+                return played_by.as_deref() == Some(BY_KUBELET);
+            }
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
 }

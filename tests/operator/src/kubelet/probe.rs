@@ -1,4 +1,4 @@
-//! Startup, readiness and liveness probes by HTTP. Probes of other kinds count as passed.
+//! Startup, readiness and liveness probes, by HTTP and by a command. Probes of other kinds count as passed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Timing;
+use super::program::Launch;
 
 /// A probe of one container.
 #[derive(Debug)]
 pub(super) struct Check {
-    url: String,
-    headers: HeaderMap,
+    question: Question,
     timeout: Duration,
     period: Duration,
     /// How long it must have failed, beside how often.
@@ -23,27 +23,51 @@ pub(super) struct Check {
     successes: u32,
 }
 
-impl Check {
-    /// `None` if there is no probe, or none by HTTP.
-    pub(super) fn new(probe: Option<&Probe>, container: &Container, address: IpAddr, timing: &Timing) -> Option<Self> {
-        let probe = probe?;
+/// What is asked to know whether a probe has passed.
+#[derive(Debug)]
+pub(super) enum Question {
+    Http { url: String, headers: HeaderMap },
+    Command(Launch),
+}
+
+impl Question {
+    /// `None` if the probe is not by HTTP.
+    pub(super) fn by_http(probe: &Probe, container: &Container, address: IpAddr) -> Option<Self> {
         let get = probe.http_get.as_ref()?;
+        let scheme = get.scheme.as_deref().unwrap_or("HTTP").to_lowercase();
+        let path = get.path.as_deref().unwrap_or("/").trim_start_matches('/');
+        let address = SocketAddr::new(address, port(get, container)?);
+        Some(Self::Http {
+            url: format!("{scheme}://{address}/{path}"),
+            headers: headers(get),
+        })
+    }
+
+    async fn is_answered(&self, http: &reqwest::Client, timeout: Duration) -> bool {
+        match self {
+            Self::Http { url, headers } => {
+                let answer = http.get(url).headers(headers.clone()).timeout(timeout).send().await;
+                answer.is_ok_and(|answer| answer.status().is_success() || answer.status().is_redirection())
+            }
+            Self::Command(launch) => launch.succeeds(timeout).await,
+        }
+    }
+}
+
+impl Check {
+    pub(super) fn new(probe: &Probe, question: Question, timing: &Timing) -> Self {
         let seconds = |seconds: Option<i32>, default: i32| {
             Duration::from_secs(u64::try_from(seconds.unwrap_or(default)).unwrap_or_default())
         };
         let times = |times: Option<i32>, default: i32| u32::try_from(times.unwrap_or(default)).unwrap_or(1);
-        let scheme = get.scheme.as_deref().unwrap_or("HTTP").to_lowercase();
-        let path = get.path.as_deref().unwrap_or("/").trim_start_matches('/');
-        let address = SocketAddr::new(address, port(get, container)?);
-        Some(Self {
-            url: format!("{scheme}://{address}/{path}"),
-            headers: headers(get),
+        Self {
+            question,
             timeout: seconds(probe.timeout_seconds, 1),
             period: seconds(probe.period_seconds, 10).min(timing.probe_period),
             patience: timing.patience,
             failures: times(probe.failure_threshold, 3),
             successes: times(probe.success_threshold, 1),
-        })
+        }
     }
 
     /// For a probe that restarts nothing: it need not be patient.
@@ -63,7 +87,7 @@ impl Check {
         loop {
             ticks.tick().await;
             let started = Instant::now();
-            if self.passes(http).await {
+            if self.question.is_answered(http, self.timeout).await {
                 (passed, failed) = (passed + 1, 0);
             } else {
                 if failed == 0 {
@@ -83,12 +107,6 @@ impl Check {
     /// Waits one period, between one verdict and the next.
     pub(super) async fn pause(&self) {
         tokio::time::sleep(self.period).await;
-    }
-
-    async fn passes(&self, http: &reqwest::Client) -> bool {
-        let request = http.get(&self.url).headers(self.headers.clone()).timeout(self.timeout);
-        let answer = request.send().await;
-        answer.is_ok_and(|answer| answer.status().is_success() || answer.status().is_redirection())
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ const MESSAGE_LINES: usize = 80;
 const MESSAGE_BYTES: usize = 2048;
 
 /// How to start a program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
@@ -41,7 +42,8 @@ pub(super) struct Program {
     id: u32,
     programs: Programs,
     log: PathBuf,
-    log_start: u64,
+    /// Where its output begins in its log.
+    pub(super) log_start: u64,
 }
 
 /// How a program has ended.
@@ -51,6 +53,24 @@ pub(super) struct End {
     pub(super) signal: Option<i32>,
     /// Its last output.
     pub(super) output: String,
+}
+
+impl Launch {
+    /// Runs it to its end, without a log, and says whether it ended well and in time.
+    pub(super) async fn succeeds(&self, within: Duration) -> bool {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let ended = tokio::time::timeout(within, command.status()).await;
+        matches!(ended, Ok(Ok(status)) if status.success())
+    }
 }
 
 impl Programs {

@@ -106,7 +106,7 @@ impl Sandbox {
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 
-    /// Until all containers have ended because the pod is deleted.
+    /// Until all containers have ended, and the pod is deleted.
     async fn run(&self) {
         let volumes = Volumes::new(
             &self.node.client,
@@ -125,6 +125,7 @@ impl Sandbox {
             () = self.run_containers(&directories) => {}
             () = self.follow(&volumes) => {}
         }
+        self.stopping.cancelled().await;
     }
 
     async fn run_containers(&self, directories: &Directories) {
@@ -134,7 +135,7 @@ impl Sandbox {
             .unwrap_or_default();
         for container in init {
             let played = self.container(container, Role::Init, directories);
-            if played.run().await == Outcome::Stopped {
+            if played.run().await != (Outcome::Ended { well: true }) {
                 return;
             }
         }

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::container::RestartPolicy;
 use super::environment::Place;
 
 /// How far a pod has come.
@@ -24,6 +25,7 @@ pub(super) struct Records {
     pub(super) stage: Stage,
     pub(super) init: Vec<ContainerStatus>,
     pub(super) main: Vec<ContainerStatus>,
+    restart_policy: RestartPolicy,
 }
 
 impl Records {
@@ -49,6 +51,7 @@ impl Records {
             stage: Stage::Mounting,
             init: init.iter().map(new).collect(),
             main: main.iter().map(new).collect(),
+            restart_policy: RestartPolicy::of(pod),
         }
     }
 }
@@ -85,6 +88,20 @@ pub(super) fn of_pod(records: &Records, place: &Place, started: &Time, before: &
 }
 
 fn phase(records: &Records) -> &'static str {
+    let code = |container: &ContainerStatus| Some(container.state.as_ref()?.terminated.as_ref()?.exit_code);
+    let has_failed =
+        |containers: &[ContainerStatus]| containers.iter().any(|one| code(one).is_some_and(|code| code != 0));
+    if records.restart_policy == RestartPolicy::Never && has_failed(&records.init) {
+        return "Failed";
+    }
+    let have_ended = records.main.iter().all(|container| code(container).is_some());
+    match records.restart_policy {
+        RestartPolicy::Never if have_ended && has_failed(&records.main) => return "Failed",
+        RestartPolicy::Never | RestartPolicy::OnFailure if have_ended && !has_failed(&records.main) => {
+            return "Succeeded";
+        }
+        _ => {}
+    }
     let has_run = |container: &ContainerStatus| {
         let waits = container.state.as_ref().is_none_or(|state| state.waiting.is_some());
         !waits || container.last_state.is_some()
@@ -100,7 +117,12 @@ fn conditions(records: &Records, before: &[PodCondition]) -> Vec<PodCondition> {
     let unready = names(records.main.iter().filter(|container| !container.ready));
     let readiness = (!unready.is_empty()).then(|| {
         let message = format!("containers with unready status: [{unready}]");
-        ("ContainersNotReady", message)
+        let reason = match phase(records) {
+            "Succeeded" => "PodCompleted",
+            "Failed" => "PodFailed",
+            _ => "ContainersNotReady",
+        };
+        (reason, message)
     });
     let incomplete = names(records.init.iter().filter(|container| !container.ready));
     let initialised = (records.stage < Stage::Initialised).then(|| {
@@ -209,5 +231,30 @@ mod tests {
                 .iter()
                 .all(|(_, status)| *status == "True")
         );
+    }
+
+    #[test]
+    fn a_pod_that_may_not_start_again_has_its_programs_end_for_a_phase() {
+        for (policy, codes, phase) in [
+            ("Never", [Some(0), Some(0)], "Succeeded"),
+            ("Never", [Some(0), Some(1)], "Failed"),
+            ("Never", [Some(1), None], "Running"),
+            ("OnFailure", [Some(0), Some(0)], "Succeeded"),
+            ("OnFailure", [Some(0), Some(1)], "Running"),
+            ("Always", [Some(0), Some(0)], "Running"),
+        ] {
+            let spec = json!({"restartPolicy": policy, "containers": [{"name": "one"}, {"name": "two"}]});
+            let mut records = Records::new(&serde_json::from_value(json!({"spec": spec})).unwrap());
+            records.stage = Stage::Initialised;
+            for (container, code) in records.main.iter_mut().zip(codes) {
+                let state = match code {
+                    Some(code) => json!({"terminated": {"exitCode": code}}),
+                    None => json!({"running": {}}),
+                };
+                container.state = Some(serde_json::from_value(state).unwrap());
+            }
+            let found = status(&records, &[]).phase;
+            assert_eq!(found.as_deref(), Some(phase), "{policy} {codes:?}");
+        }
     }
 }

@@ -44,6 +44,14 @@ impl Chart {
         }
     }
 
+    /// Plurals of all kinds that it brings, each with a definition and a webhook of its own.
+    pub fn resources(self) -> &'static [&'static str] {
+        match self {
+            Self::Ragengine => &["ragengines"],
+            Self::Workspace => &["workspaces", "inferencesets"],
+        }
+    }
+
     /// Where it is.
     pub fn directory(self) -> PathBuf {
         let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts");
@@ -71,6 +79,27 @@ impl Chart {
                 "inference": {"preset": {"name": "phi-4-mini-instruct"}},
             }),
         }
+    }
+
+    /// An object of each kind that it brings, with the kind's plural, that every rule lets in.
+    pub(super) fn examples(self, version: &str) -> Vec<(&'static str, Value)> {
+        let mut examples = vec![(self.resource(), self.example(version))];
+        if self == Self::Workspace {
+            let set = json!({
+                "apiVersion": format!("kaito.sh/{version}"),
+                "kind": "InferenceSet",
+                "metadata": {"name": "example"},
+                "spec": {
+                    "labelSelector": {"matchLabels": {"apps": "phi"}},
+                    "template": {
+                        "resource": {"instanceType": "Standard_NV36ads_A10_v5"},
+                        "inference": {"preset": {"name": "phi-4-mini-instruct"}},
+                    },
+                },
+            });
+            examples.push(("inferencesets", set));
+        }
+        examples
     }
 
     /// The objects that the helm among `programs` makes of it, in the order in which it would install them.

@@ -70,16 +70,20 @@ impl Installation {
         Ok(&self.invocation(chart)?.user)
     }
 
-    /// Deletes the webhook configuration of a chart and makes its kind one whose versions differ in name only, for tests
+    /// Deletes the webhook configurations of a chart and makes its kinds ones whose versions differ in name only, for tests
     /// that run a controller without webhooks, or none. Waits until the API server acts on it.
     ///
     /// # Errors
     /// When the API server refuses, or does not act on it in time.
     pub async fn remove_webhooks(&self, cluster: &Cluster, chart: Chart) -> Result<()> {
         let admin = cluster.admin()?;
-        admin.delete(&chart.webhook_path()).await?;
+        for path in chart.webhook_paths() {
+            admin.delete(&path).await?;
+        }
         let conversion = json!({"spec": {"conversion": {"strategy": "None", "webhook": null}}});
-        admin.patch(&chart.definition_path(), &conversion).await?;
+        for path in chart.definition_paths() {
+            admin.patch(&path, &conversion).await?;
+        }
         let deadline = Instant::now() + TIMEOUT;
         while let Some(fault) = webhooks::fault(&admin, chart).await? {
             ensure!(Instant::now() < deadline, "after {TIMEOUT:?}, {fault}");

@@ -1,16 +1,18 @@
 //! The controller at work.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
 use super::process::Process;
 use super::{Chart, Invocation, OperatorOptions, webhooks};
+use crate::beside::beside;
 use crate::cluster::{Api, Cluster};
+use crate::ports::free_ports;
 
 /// How long it may take until it is ready, on a machine that builds something at the same time.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,7 +33,7 @@ pub struct Operator {
 
 impl Operator {
     pub(super) async fn start(cluster: &Cluster, called: &Invocation, options: &OperatorOptions) -> Result<Self> {
-        let binary = binary()?;
+        let binary = beside("kaito-controller")?;
         let admin = cluster.admin()?;
         let [metrics, health, webhook] = free_ports(cluster.host())?;
         let mut environment = called.environment.clone();
@@ -157,32 +159,4 @@ impl Operator {
         }
         webhooks::missing(&self.admin, self.chart, &self.webhook_url).await
     }
-}
-
-/// The controller's binary, beside this program or one directory up (where cargo puts it for tests).
-fn binary() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    own.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join("kaito-controller"))
-        .find(|path| path.is_file())
-        .context(
-            "kaito-controller is not built beside this program; use `make test-cluster`, or \
-             `cargo build -p kaito-controller` in the same profile first",
-        )
-}
-
-/// Ports that nobody listens on, for servers at an address and for one at all addresses. Below those that Linux gives to
-/// outgoing connections, so that they stay free.
-fn free_ports(host: IpAddr) -> Result<[SocketAddr; 3]> {
-    let free = || {
-        let ports = std::iter::repeat_with(|| rand::random_range(10_000..32_000_u16)).take(100);
-        let mut bound = ports.filter_map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok());
-        bound.next().context("no port is free")
-    };
-    // All at once, so that they differ.
-    let held = [free()?, free()?, free()?];
-    let [first, second, third] = held.each_ref().map(TcpListener::local_addr);
-    Ok([first?, second?, third?].map(|address| SocketAddr::new(host, address.port())))
 }

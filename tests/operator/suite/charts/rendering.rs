@@ -1,6 +1,6 @@
 //! What helm makes of the charts, in full.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use kaito_api::crds;
 use kaito_operator_tests::cluster::programs_or_skip;
 use kaito_operator_tests::operator::{Chart, helm};
@@ -59,10 +59,15 @@ async fn the_definition_is_the_generated_one_behind_the_service_of_the_release()
     for (chart, generated) in [
         (Chart::Ragengine, crds::ragengine()),
         (Chart::Workspace, crds::workspace()),
+        (Chart::Workspace, crds::inference_set()),
     ] {
         let arguments = ["--set=webhook.port=8443,fullnameOverride=ours", "--namespace=here"];
         let objects = chart.render(&programs, &arguments).await?;
-        let definition = only(&objects, "CustomResourceDefinition")?;
+        let name = generated.metadata.name.as_deref();
+        let definition = objects
+            .iter()
+            .find(|object| object["metadata"]["name"].as_str() == name)
+            .with_context(|| format!("{chart:?} has no {name:?}"))?;
         let service = only(&objects, "Service")?;
         let client = "/spec/conversion/webhook/clientConfig/service";
         assert_eq!(

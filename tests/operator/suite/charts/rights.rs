@@ -43,7 +43,9 @@ async fn the_ragengine_controller_may_what_it_has_to_and_nothing_more() -> Resul
         "patch kaito.sh/ragengines team/rag",
         "patch kaito.sh/ragengines/status team/rag",
         "update kaito.sh/ragengines/finalizers team/rag",
-        "watch kaito.sh/workspaces -",
+        "create kaito.sh/workspaces team/phi",
+        "delete kaito.sh/workspaces team/phi",
+        "watch kaito.sh/inferencesets -",
         "create apps/deployments team/rag",
         "delete apps/controllerrevisions team/rag",
         "patch -/services team/rag",
@@ -63,7 +65,8 @@ async fn the_ragengine_controller_may_what_it_has_to_and_nothing_more() -> Resul
     for question in [
         "create kaito.sh/ragengines team/rag",
         "delete kaito.sh/ragengines team/rag",
-        "patch kaito.sh/workspaces team/phi",
+        "patch kaito.sh/workspaces/status team/phi",
+        "patch kaito.sh/inferencesets team/phi",
         "update apps/deployments team/rag",
         "get apps/statefulsets team/rag",
         "create -/pods team/rag",
@@ -84,16 +87,36 @@ async fn the_ragengine_controller_may_what_it_has_to_and_nothing_more() -> Resul
 }
 
 #[tokio::test]
-async fn the_workspace_controller_may_serve_webhooks_and_nothing_more() -> Result<()> {
+async fn the_workspace_controller_may_what_it_has_to_and_nothing_more() -> Result<()> {
     let Some(cluster) = cluster_or_skip().await? else {
         return Ok(());
     };
     let installation = Installation::of(&cluster, &[Chart::Workspace]).await?;
     let user = installation.user(Chart::Workspace)?;
     for question in [
-        "watch kaito.sh/workspaces -",
-        "get -/configmaps team/config",
+        "create kaito.sh/workspaces team/phi",
+        "delete kaito.sh/workspaces team/phi",
+        "patch kaito.sh/workspaces/status team/phi",
+        "patch kaito.sh/inferencesets team/phi",
+        "patch kaito.sh/inferencesets/status team/phi",
+        "update kaito.sh/inferencesets/finalizers team/phi",
+        "create apps/controllerrevisions team/phi",
+        "create apps/statefulsets team/phi",
+        "delete apps/deployments team/phi",
+        "create batch/jobs team/tune",
+        "patch -/services team/phi",
+        "create -/configmaps team/inference-params-template",
+        "list -/pods -",
+        "get -/pods/log team/phi-0",
+        "list -/secrets -",
+        "list -/persistentvolumeclaims -",
+        "list storage.k8s.io/storageclasses -",
+        "patch -/nodes node",
+        "create karpenter.sh/nodeclaims claim",
+        "create karpenter.sh/nodepools pool",
         "patch apiextensions.k8s.io/customresourcedefinitions workspaces.kaito.sh",
+        "patch apiextensions.k8s.io/customresourcedefinitions inferencesets.kaito.sh",
+        "patch admissionregistration.k8s.io/validatingwebhookconfigurations validation.inferenceset.kaito.sh",
         "patch admissionregistration.k8s.io/validatingwebhookconfigurations validation.workspace.kaito.sh",
         "create events.k8s.io/events team/-",
         "update coordination.k8s.io/leases kaito-workspace/lease",
@@ -104,12 +127,18 @@ async fn the_workspace_controller_may_serve_webhooks_and_nothing_more() -> Resul
         assert!(may(&cluster, user, question).await?, "may not {question}");
     }
     for question in [
-        "patch kaito.sh/workspaces team/phi",
-        "list -/configmaps team/-",
-        "get -/secrets team/secret",
-        "get -/secrets kaito-workspace/another",
-        "create apps/statefulsets team/phi",
-        "get -/nodes node",
+        "create kaito.sh/inferencesets team/phi",
+        "delete kaito.sh/inferencesets team/phi",
+        "create apps/deployments team/phi",
+        "create -/pods team/phi-0",
+        "create -/pods/exec team/phi-0",
+        "delete -/pods team/phi-0",
+        "create -/secrets team/secret",
+        "patch -/secrets team/secret",
+        "patch -/secrets kaito-workspace/another",
+        "delete -/persistentvolumeclaims team/claim",
+        "delete -/nodes node",
+        "create karpenter.azure.com/aksnodeclasses class",
         "patch apiextensions.k8s.io/customresourcedefinitions ragengines.kaito.sh",
     ] {
         assert!(!may(&cluster, user, question).await?, "may {question}");

@@ -1,9 +1,8 @@
 //! The real service in the pods: a small stand-in for the kubelet runs it with the environment that the controller
 //! built, and a proxy leads to it as Services would.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
+use kaito_operator_tests::beside::beside;
 use kaito_operator_tests::cluster::{Api, Cluster};
 use kaito_operator_tests::kubelet::{Kubelet, Options};
 use kaito_operator_tests::operator::{Chart, Operator, OperatorOptions};
@@ -26,20 +25,6 @@ struct Theatre {
     cluster: Cluster,
 }
 
-/// The service's binary, which cargo puts beside the controller's.
-fn binary() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let found = own
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join("rag-service"));
-    found
-        .into_iter()
-        .find(|path| path.is_file())
-        .context("rag-service is not built beside this program; use `make test`")
-}
-
 async fn theatre() -> Result<Option<Theatre>> {
     let Some((cluster, installation)) = cluster_with_charts().await? else {
         return Ok(None);
@@ -47,7 +32,7 @@ async fn theatre() -> Result<Option<Theatre>> {
     let cache = std::env::var("KAITO_RS_CACHE").ok();
     let cache = cache.or_else(|| Some(format!("{}/.cache/kaito-rs", std::env::home_dir()?.display())));
     let options = Options::new("kaito.sh/ragengine")
-        .program(IMAGE, binary()?)
+        .program(IMAGE, beside("rag-service")?)
         .variable("KAITO_RS_CACHE", &cache.context("no home directory")?);
     let kubelet = Kubelet::start(&cluster, options).await?;
     let services = ServiceProxy::start(&cluster, &kubelet).await?;
@@ -131,7 +116,7 @@ async fn the_service_answers_behind_the_url_of_the_status_and_the_status_tells_o
         .admin
         .wait_for(&format!("{ENGINES}/docs"), |engine| engine["status"]["indexes"] == told)
         .await?;
-    assert!(theatre.operator.log().contains("RAGEngines are being reconciled"));
+    assert!(theatre.operator.log().contains("objects are being reconciled"));
     Ok(())
 }
 

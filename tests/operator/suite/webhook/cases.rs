@@ -120,7 +120,7 @@ async fn every_case_is_decided_as_it_says() -> Result<()> {
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    for kind in ["ragengine", "workspace"] {
+    for kind in ["ragengine", "workspace", "inferenceset"] {
         admin.create(CONFIGURATIONS, &configuration(kind)).await?;
     }
     asked_by_the_api_server(&admin).await?;

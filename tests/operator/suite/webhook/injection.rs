@@ -97,6 +97,7 @@ async fn the_authority_is_injected_kept_and_otherwise_left_alone() -> Result<()>
         ("create", "ragengine-webhook-cert"),
         ("patch", "ragengines.kaito.sh"),
         ("patch", "workspaces.kaito.sh"),
+        ("patch", "inferencesets.kaito.sh"),
         ("patch", "validation.ragengine.kaito.sh"),
         ("patch", "validation.ragengine.kaito.sh"),
         ("patch", "validation.ragengine.kaito.sh"),
@@ -107,7 +108,7 @@ async fn the_authority_is_injected_kept_and_otherwise_left_alone() -> Result<()>
     let next = start(&cluster, settings(address)?, "the-next").await?;
     super::eventually("the next one watches", async || {
         let requests = cluster.requests("the-next")?;
-        Ok(requests.iter().filter(|request| request.verb == "watch").count() == 5)
+        Ok(requests.iter().filter(|request| request.verb == "watch").count() == 7)
     })
     .await?;
     asked_by_the_api_server(&admin).await?;
