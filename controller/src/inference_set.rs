@@ -12,7 +12,7 @@ mod service;
 mod status;
 mod template;
 
-pub use run::{ControllerSettings, run};
+pub use run::run;
 
 #[cfg(test)]
 mod tests;

@@ -18,4 +18,4 @@ mod triggers;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use run::{ControllerSettings, run};
+pub use run::run;

@@ -20,7 +20,7 @@ use crate::options::{Cloud, ControllerKind, NodeProvisioner, Options, ScopeOptio
 use crate::presets;
 use crate::ragengine;
 use crate::server::{self, Counted};
-use crate::settings::Settings;
+use crate::settings::{ControllerSettings, Settings};
 use crate::telemetry;
 use crate::webhook::{CertificateLifetime, PresetFactsSource, Webhook, WebhookSettings, WebhookUrl};
 use crate::workspace;
@@ -187,47 +187,29 @@ async fn lead(
 /// Runs the controllers until `stop`, side by side. One that ends by itself ends the others.
 async fn control(options: &Options, client: Client, namespace: String, metrics: Metrics, stop: CancellationToken) {
     let stop = stop.child_token();
-    let settings = Settings::new(options, namespace);
-    let scope = &options.scope;
+    let controller = ControllerSettings {
+        client,
+        settings: Settings::new(options, namespace),
+        watch_namespace: options.scope.watch_namespace.clone(),
+        concurrency: options.scope.concurrency,
+        metrics,
+    };
     let runs = |kind| options.controllers.contains(&kind);
     let engines = async {
         if runs(ControllerKind::Ragengine) {
-            let controller = ragengine::ControllerSettings {
-                client: client.clone(),
-                settings: settings.clone(),
-                watch_namespace: scope.watch_namespace.clone(),
-                concurrency: scope.concurrency,
-                index_status_interval: scope.index_status_interval,
-                metrics: metrics.clone(),
-            };
-            ragengine::run(controller, stop.clone()).await;
+            ragengine::run(controller.clone(), options.scope.index_status_interval, stop.clone()).await;
             stop.cancel();
         }
     };
     let workspaces = async {
         if runs(ControllerKind::Workspace) {
-            let controller = workspace::ControllerSettings {
-                client: client.clone(),
-                settings: settings.clone(),
-                hub: options.hub.hub_url.clone(),
-                watch_namespace: scope.watch_namespace.clone(),
-                concurrency: scope.concurrency,
-                metrics: metrics.clone(),
-            };
-            workspace::run(controller, stop.clone()).await;
+            workspace::run(controller.clone(), &options.hub.hub_url, stop.clone()).await;
             stop.cancel();
         }
     };
     let sets = async {
         if runs(ControllerKind::Workspace) {
-            let controller = inference_set::ControllerSettings {
-                client: client.clone(),
-                settings: settings.clone(),
-                watch_namespace: scope.watch_namespace.clone(),
-                concurrency: scope.concurrency,
-                metrics: metrics.clone(),
-            };
-            inference_set::run(controller, stop.clone()).await;
+            inference_set::run(controller.clone(), stop.clone()).await;
             stop.cancel();
         }
     };

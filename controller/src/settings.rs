@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use kube::Client;
+
+use crate::metrics::Metrics;
 use crate::options::{
     Cloud, FeatureGates, ImageFamily, KarpenterOptions, MachineOptions, ModelOptions, NodeProvisioner, Options,
 };
+use crate::work::Scope;
 
 /// Facts that are the same for every resource while the controller runs.
 #[derive(Clone, Debug)]
@@ -73,5 +77,31 @@ impl Settings {
     /// GPUs of a machine of this type; `None` when it has none, or is not known.
     pub fn gpus_of(&self, instance_type: &str) -> Option<u32> {
         self.gpus.get(&instance_type.to_ascii_lowercase()).copied()
+    }
+}
+
+/// How to run one of the controllers.
+#[derive(Clone)]
+pub struct ControllerSettings {
+    /// The cluster.
+    pub client: Client,
+    /// What builders need to know.
+    pub settings: Settings,
+    /// The one namespace to look at; all when `None`.
+    pub watch_namespace: Option<String>,
+    /// Reconciles at a time.
+    pub concurrency: u16,
+    /// Where to count.
+    pub metrics: Metrics,
+}
+
+impl ControllerSettings {
+    /// Where it looks.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            client: self.client.clone(),
+            namespace: self.watch_namespace.clone(),
+            installation: self.settings.namespace.clone(),
+        }
     }
 }

@@ -21,4 +21,4 @@ pub(crate) mod testing;
 
 pub(crate) use render::machines;
 pub use render::{Assumptions, RenderError, render};
-pub use run::{ControllerSettings, run};
+pub use run::run;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::Service;
 use kaito_api::names::labels;
@@ -10,11 +9,10 @@ use kaito_api::v1beta1::{InferenceSet, Workspace};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::Config;
-use kube::{Api, Client, Resource};
 use tokio::task::JoinSet;
 
 use crate::watch::{Cache, Source};
-use crate::work::{Trigger, Watchers, empty, itself, owner};
+use crate::work::{Scope, Trigger, Watchers, empty, itself, owner};
 
 /// A set, or what is known of one that cannot be decoded.
 pub(super) type Guarded = DeserializeGuard<InferenceSet>;
@@ -36,11 +34,7 @@ pub(super) struct Caches {
 impl Caches {
     /// Begins to watch and returns when every cache has what there is. From then on `trigger` passes changes on. The
     /// watches end with the tasks.
-    pub(super) async fn start(
-        client: &Client,
-        namespace: Option<&str>,
-        trigger: &Trigger<Guarded>,
-    ) -> (Arc<Self>, JoinSet<()>) {
+    pub(super) async fn start(scope: &Scope, trigger: &Trigger<Guarded>) -> (Arc<Self>, JoinSet<()>) {
         let (sets, set_writer) = empty(());
         let (workspaces, workspace_writer) = empty(());
         let (services, service_writer) = empty(());
@@ -51,20 +45,15 @@ impl Caches {
             services: Cache::new(services),
             revisions,
         });
-        let mut watchers = Watchers::new(client, trigger, &caches);
-        watchers.objects(
-            Source::new(api(client, namespace), Config::default()),
-            set_writer,
-            itself,
-        );
+        let mut watchers = Watchers::new(&scope.client, trigger, &caches);
+        watchers.objects(Source::new(scope.api(), Config::default()), set_writer, itself);
         let ours = Config::default().labels(labels::CREATED_BY_INFERENCE_SET);
-        watchers.objects(Source::new(api(client, namespace), ours), workspace_writer, owner);
+        watchers.objects(Source::new(scope.api(), ours), workspace_writer, owner);
         let ours = Config::default().labels(labels::CREATED_BY_INFERENCE_SET);
-        let source = Source::new(api(client, namespace), ours);
+        let source = Source::new(scope.api(), ours);
         watchers.applied(source, service_writer, &caches.services);
         let recorded = Config::default().labels(labels::INFERENCE_SET_REVISION_OF);
-        let numbers = Source::new(api(client, namespace), recorded)
-            .slim(|revision: &mut ControllerRevision| revision.data = None);
+        let numbers = Source::new(scope.api(), recorded).slim(|revision: &mut ControllerRevision| revision.data = None);
         watchers.objects(numbers, revision_writer, owner);
         let tasks = watchers.run();
         // A cache is never abandoned by its writer while the tasks live, so these waits cannot fail.
@@ -73,15 +62,5 @@ impl Caches {
         let _ = caches.services.store().wait_until_ready().await;
         let _ = caches.revisions.wait_until_ready().await;
         (caches, tasks)
-    }
-}
-
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
     }
 }

@@ -20,7 +20,7 @@ use super::template::Template;
 use crate::apply::{ApplyError, Owned, delete};
 use crate::options::NodeProvisioner;
 use crate::settings::Settings;
-use crate::work::{Marks, Publisher, ReconcileFailure, Reconciler, Recorded, ensure_revision, let_go, mark};
+use crate::work::{Marks, Publisher, ReconcileError, Reconciler, Recorded, ensure_revision, let_go, mark};
 
 /// What every reconcile has at hand.
 pub(super) struct Context {
@@ -34,33 +34,9 @@ pub(super) struct Context {
     pub(super) settings: Settings,
 }
 
-/// Why a reconcile failed; it is tried again, later each time.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
-    /// The set's Workspaces cannot be listed.
-    #[error("cannot list the set's workspaces")]
-    List(#[source] kube::Error),
-    /// Something cannot be made, changed or deleted.
-    #[error("cannot make the set's workspaces as they should be")]
-    Apply(#[from] ApplyError),
-    /// The status cannot be written.
-    #[error("cannot write the status")]
-    Status(#[source] kube::Error),
-}
-
-impl ReconcileFailure for ReconcileError {
-    fn answer(&self) -> Option<&kube::Error> {
-        match self {
-            Self::List(error) | Self::Status(error) => Some(error),
-            Self::Apply(error) => error.answer(),
-        }
-    }
-}
-
 impl Reconciler for Context {
     const NAME: &'static str = "inferenceset";
     type Object = Guarded;
-    type Failure = ReconcileError;
 
     async fn reconcile(&self, set: &Guarded) -> Result<Action, ReconcileError> {
         match &set.0 {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -13,14 +12,14 @@ use kaito_api::v1beta1::{InferenceSet, RAGEngine, Workspace};
 use kube::core::{DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Config;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 
 use super::triggers;
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::provisioner::node_claim_resource;
 use crate::watch::{Cache, Served, Source, served};
-use crate::work::{Optional, Trigger, Watchers, empty, itself, owner};
+use crate::work::{Optional, Scope, Trigger, Watchers, empty, itself, metadata_alone, owner, slim_node};
 
 /// An engine, or what is known of one that cannot be decoded.
 pub(crate) type Guarded = DeserializeGuard<RAGEngine>;
@@ -66,42 +65,6 @@ pub(crate) struct Caches {
 pub(crate) fn is_of(labels: &BTreeMap<String, String>, name: &str, namespace: &str) -> bool {
     let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
     has(labels::RAGENGINE, name) && has(labels::RAGENGINE_NAMESPACE, namespace)
-}
-
-/// Where to look: everywhere, or in one namespace.
-#[derive(Clone)]
-pub(crate) struct Scope {
-    /// The client to look with.
-    pub client: Client,
-    /// The one namespace.
-    pub namespace: Option<String>,
-    /// The installation's, which has the default guardrails policy.
-    pub installation: String,
-}
-
-impl Scope {
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
-        match &self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
-    }
-}
-
-/// What is not read of nodes may be large: their images.
-fn slim_node(node: &mut Node) {
-    if let Some(status) = &mut node.status {
-        status.images = None;
-        status.allocatable = None;
-    }
-}
-
-/// What annotations say is not read, and may be long.
-fn metadata_alone<K>(object: &mut PartialObjectMeta<K>) {
-    object.metadata.annotations = None;
 }
 
 impl Caches {

@@ -25,9 +25,7 @@ use crate::conditions::{Finding, Truth, find};
 use crate::provisioner::act::{Performed, perform};
 use crate::provisioner::back_off::{BackOff, REFUSED_AGAIN};
 use crate::settings::Settings;
-use crate::work::{
-    Marks, Publisher, ReadError, ReconcileFailure, Reconciler, Recorded, Revision, ensure_revision, mark,
-};
+use crate::work::{Marks, Publisher, ReconcileError, Reconciler, Recorded, Revision, ensure_revision, mark};
 
 /// What every reconcile has at hand.
 pub(super) struct Context {
@@ -47,34 +45,9 @@ pub(super) struct Context {
     pub(super) indexes: Arc<Indexes>,
 }
 
-/// Why a reconcile failed; it is tried again, later each time.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
-    /// Something that the engine refers to cannot be read.
-    #[error("cannot look up what the engine refers to")]
-    Dereference(#[from] ReadError),
-    /// Something cannot be made.
-    #[error("cannot make the engine's objects")]
-    Apply(#[from] ApplyError),
-    /// The status cannot be written.
-    #[error("cannot write the status")]
-    Status(#[from] kube::Error),
-}
-
-impl ReconcileFailure for ReconcileError {
-    fn answer(&self) -> Option<&kube::Error> {
-        match self {
-            Self::Status(error) => Some(error),
-            Self::Apply(error) => error.answer(),
-            Self::Dereference(error) => Some(&error.source),
-        }
-    }
-}
-
 impl Reconciler for Context {
     const NAME: &'static str = "ragengine";
     type Object = Guarded;
-    type Failure = ReconcileError;
 
     async fn reconcile(&self, engine: &Guarded) -> Result<Action, ReconcileError> {
         Box::pin(reconcile(engine, self)).await

@@ -3,54 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Client;
-use kube::runtime::reflector::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
-use super::caches::{Caches, Guarded, Scope};
+use super::caches::{Caches, Guarded};
 use super::dereference::Inputs;
 use super::indexes::indexes;
 use super::reconcile::Context;
 use super::status::types;
 use crate::conditions::find;
-use crate::metrics::{Metrics, Phase};
+use crate::metrics::Phase;
 use crate::provisioner::back_off::BackOff;
-use crate::settings::Settings;
+use crate::settings::ControllerSettings;
 use crate::work::{Publisher, Reconciler, Reconciles, trigger};
 
-/// How to run.
-pub struct ControllerSettings {
-    /// The cluster.
-    pub client: Client,
-    /// What builders need to know.
-    pub settings: Settings,
-    /// The one namespace to look at; all when `None`.
-    pub watch_namespace: Option<String>,
-    /// Reconciles at a time.
-    pub concurrency: u16,
-    /// How often services are asked for their indexes; never when zero.
-    pub index_status_interval: Duration,
-    /// Where to count.
-    pub metrics: Metrics,
-}
-
-/// Runs until `stop`, and then until the reconciles that have begun are done.
-pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
+/// Runs until `stop`, and then until the reconciles that have begun are done. Services are asked for their indexes every
+/// `index_status_interval`; never when it is zero.
+pub async fn run(controller: ControllerSettings, index_status_interval: Duration, stop: CancellationToken) {
+    let scope = controller.scope();
     let ControllerSettings {
         client,
         settings,
-        watch_namespace,
         concurrency,
-        index_status_interval,
         metrics,
+        ..
     } = controller;
     let queue = metrics.queue(Context::NAME);
     let (trigger, triggered) = trigger(queue.clone());
-    let scope = Scope {
-        client: client.clone(),
-        namespace: watch_namespace,
-        installation: settings.namespace.clone(),
-    };
     let started = tokio::select! {
         started = Caches::start(&scope, &trigger) => started,
         () = stop.cancelled() => return,
@@ -62,18 +40,7 @@ pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
         tasks.spawn(keeping.keep_current(Arc::clone(&caches), trigger.clone(), questions, index_status_interval));
     }
     trigger.open();
-    {
-        let (caches, trigger) = (Arc::clone(&caches), trigger.clone());
-        tasks.spawn(async move {
-            let all = caches
-                .engines
-                .state()
-                .iter()
-                .map(|engine| ObjectRef::from_obj(engine.as_ref()))
-                .collect();
-            trigger.send(|| all).await;
-        });
-    }
+    tasks.spawn(trigger.send_all(caches.engines.clone()));
     let engines = caches.engines.clone();
     let counted = Arc::clone(&caches);
     metrics.count_engines_with(move || phases(&counted));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::Stream;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use tokio::sync::mpsc;
 
@@ -68,6 +68,15 @@ impl<K: Resource<DynamicType = ()>> Trigger<K> {
                 return;
             }
         }
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Trigger<K> {
+    /// Passes on that everything that is known has to be looked at.
+    pub(crate) async fn send_all(self, objects: Store<K>) {
+        let all = objects.state();
+        self.send(|| all.iter().map(|object| ObjectRef::from_obj(object.as_ref())).collect())
+            .await;
     }
 }
 

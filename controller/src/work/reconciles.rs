@@ -14,6 +14,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::ReadError;
+use crate::apply::ApplyError;
 use crate::metrics::{Metrics, ReconcileResult, Workqueue};
 use crate::watch::chain;
 
@@ -22,10 +24,32 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 /// First and longest wait after a failure.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(120));
 
-/// Why a reconcile failed.
-pub(crate) trait ReconcileFailure: std::error::Error + Send + Sync + 'static {
+/// Why a reconcile failed; it is tried again, later each time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReconcileError {
+    /// Something that the object refers to cannot be read.
+    #[error("cannot look up what the object refers to")]
+    Dereference(#[from] ReadError),
+    /// What was made for it before cannot be listed.
+    #[error("cannot list what was made for the object")]
+    List(#[source] kube::Error),
+    /// Something cannot be made, changed or deleted.
+    #[error("cannot make what the object asks for")]
+    Apply(#[from] ApplyError),
+    /// The status cannot be written.
+    #[error("cannot write the status")]
+    Status(#[from] kube::Error),
+}
+
+impl ReconcileError {
     /// What the API server answered, if it did.
-    fn answer(&self) -> Option<&kube::Error>;
+    fn answer(&self) -> Option<&kube::Error> {
+        match self {
+            Self::List(error) | Self::Status(error) => Some(error),
+            Self::Apply(error) => error.answer(),
+            Self::Dereference(error) => Some(&error.source),
+        }
+    }
 }
 
 /// Who looks at objects of one kind.
@@ -34,17 +58,15 @@ pub(crate) trait Reconciler: Send + Sync + 'static {
     const NAME: &'static str;
     /// The kind.
     type Object: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static;
-    /// Why it fails; it is tried again, later each time.
-    type Failure: ReconcileFailure;
 
     /// Looks at one object, and does what is to be done.
-    fn reconcile(&self, object: &Self::Object) -> impl Future<Output = Result<Action, Self::Failure>> + Send;
+    fn reconcile(&self, object: &Self::Object) -> impl Future<Output = Result<Action, ReconcileError>> + Send;
 
     /// An object is gone.
     fn forget(&self, namespace: &str, name: &str);
 }
 
-type Ended<R> = Result<(ObjectRef<<R as Reconciler>::Object>, Action), Error<<R as Reconciler>::Failure, Infallible>>;
+type Ended<R> = Result<(ObjectRef<<R as Reconciler>::Object>, Action), Error<ReconcileError, Infallible>>;
 
 /// A controller's queue and what it counts.
 pub(crate) struct Reconciles<R: Reconciler> {
@@ -90,7 +112,7 @@ impl<R: Reconciler> Reconciles<R> {
         tracing::info!(controller = R::NAME, "objects are not being reconciled any more");
     }
 
-    async fn one(&self, object: &R::Object) -> Result<Action, R::Failure> {
+    async fn one(&self, object: &R::Object) -> Result<Action, ReconcileError> {
         let reference = ObjectRef::from_obj(object);
         self.queue.take(&reference.to_string());
         let measured = self.metrics.reconciling(R::NAME);
@@ -106,7 +128,7 @@ impl<R: Reconciler> Reconciles<R> {
     }
 
     /// Later each time, and not before the API server wants to hear of it again.
-    fn back_off(&self, object: &R::Object, error: &R::Failure) -> Action {
+    fn back_off(&self, object: &R::Object, error: &ReconcileError) -> Action {
         let reference = ObjectRef::from_obj(object);
         let mut failures = self.failures.lock();
         let pauses = failures.entry(reference).or_insert_with(|| {
@@ -148,7 +170,7 @@ impl<R: Reconciler> Reconciles<R> {
 }
 
 /// What the API server says of when to try again.
-fn retry_after(failure: &impl ReconcileFailure) -> Option<Duration> {
+fn retry_after(failure: &ReconcileError) -> Option<Duration> {
     let Some(kube::Error::Api(status)) = failure.answer() else {
         return None;
     };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service};
@@ -12,14 +11,14 @@ use kaito_api::v1beta1::Workspace;
 use kube::core::{ApiResource, DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Config;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 
 use super::triggers;
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::provisioner::{node_claim_resource, node_pool_resource};
 use crate::watch::{Cache, Served, Source, served};
-use crate::work::{Optional, Trigger, Watchers, empty, itself, owner};
+use crate::work::{Optional, Scope, Trigger, Watchers, empty, itself, metadata_alone, owner, slim_node};
 
 /// A Workspace, or what is known of one that cannot be decoded.
 pub(crate) type Guarded = DeserializeGuard<Workspace>;
@@ -63,48 +62,14 @@ pub(crate) struct Caches {
     node_pools_served: Served,
 }
 
-/// Where to look: everywhere, or in one namespace.
-#[derive(Clone)]
-pub(crate) struct Scope {
-    /// The client to look with.
-    pub client: Client,
-    /// The one namespace.
-    pub namespace: Option<String>,
-    /// The installation's, which has the default trainings.
-    pub installation: String,
-    /// The kind of NodeClasses, where they are used.
-    pub node_class: Option<ApiResource>,
-}
-
-impl Scope {
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
-        match &self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
-    }
-}
-
-/// What is not read of nodes may be large: their images.
-fn slim_node(node: &mut Node) {
-    if let Some(status) = &mut node.status {
-        status.images = None;
-        status.allocatable = None;
-    }
-}
-
-/// Of a Secret or ConfigMap only its name and its version are read.
-fn metadata_alone<K>(object: &mut PartialObjectMeta<K>) {
-    object.metadata.annotations = None;
-}
-
 impl Caches {
     /// Begins to watch and returns when every cache has what there is. From then on `trigger` passes changes on. The
-    /// watches end with the tasks.
-    pub(crate) async fn start(scope: &Scope, trigger: &Trigger<Guarded>) -> (Arc<Self>, JoinSet<()>) {
+    /// watches end with the tasks. `node_class` is the kind of NodeClasses, where they are used.
+    pub(crate) async fn start(
+        scope: &Scope,
+        node_class: Option<&ApiResource>,
+        trigger: &Trigger<Guarded>,
+    ) -> (Arc<Self>, JoinSet<()>) {
         let (workspaces, workspace_writer) = empty(());
         let (stateful_sets, stateful_set_writer) = empty(());
         let (services, service_writer) = empty(());
@@ -121,7 +86,7 @@ impl Caches {
         let (storage_classes, storage_class_writer) = empty(());
         let (serving_node_claims, node_claims_served) = served();
         let (serving_node_pools, node_pools_served) = served();
-        let (node_classes, node_class_writer) = scope.node_class.clone().map(empty).unzip();
+        let (node_classes, node_class_writer) = node_class.cloned().map(empty).unzip();
         let caches = Arc::new(Self {
             workspaces,
             stateful_sets: Cache::new(stateful_sets),
@@ -194,7 +159,7 @@ impl Caches {
         };
         let source = Source::new(Api::all_with(scope.client.clone(), &node_pool_resource()), all());
         watchers.optional(pools, source, triggers::machine);
-        let classes_served = scope.node_class.as_ref().zip(node_class_writer).map(|(kind, writer)| {
+        let classes_served = node_class.zip(node_class_writer).map(|(kind, writer)| {
             let (serving, classes_served) = served();
             let classes = Optional {
                 definition: format!("{}.{}", kind.plural, kind.group),

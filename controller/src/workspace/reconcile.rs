@@ -28,8 +28,7 @@ use crate::provisioner::{Owner, Plan, Provisioner, Request};
 use crate::scheduling::node_labels;
 use crate::settings::Settings;
 use crate::work::{
-    Contents, Marks, Publisher, ReadError, ReconcileFailure, Reconciler, Recorded, Revision, ensure_revision, let_go,
-    mark,
+    Contents, Marks, Publisher, ReconcileError, Reconciler, Recorded, Revision, ensure_revision, let_go, mark,
 };
 
 /// Disk of machines whose model does not say.
@@ -55,34 +54,9 @@ pub(super) struct Context {
     pub(super) publisher: Publisher<Report>,
 }
 
-/// Why a reconcile failed; it is tried again, later each time.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
-    /// Something that the Workspace refers to cannot be read.
-    #[error("cannot look up what the workspace refers to")]
-    Dereference(#[from] ReadError),
-    /// Something cannot be made.
-    #[error("cannot make the workspace's objects")]
-    Apply(#[from] ApplyError),
-    /// The status cannot be written.
-    #[error("cannot write the status")]
-    Status(#[from] kube::Error),
-}
-
-impl ReconcileFailure for ReconcileError {
-    fn answer(&self) -> Option<&kube::Error> {
-        match self {
-            Self::Status(error) => Some(error),
-            Self::Apply(error) => error.answer(),
-            Self::Dereference(error) => Some(&error.source),
-        }
-    }
-}
-
 impl Reconciler for Context {
     const NAME: &'static str = "workspace";
     type Object = Guarded;
-    type Failure = ReconcileError;
 
     async fn reconcile(&self, workspace: &Guarded) -> Result<Action, ReconcileError> {
         match &workspace.0 {
