@@ -1,5 +1,6 @@
 //! What the controller tells of itself, under the names that dashboards of other controllers use.
 
+mod phases;
 mod workspaces;
 
 use std::collections::HashSet;
@@ -14,8 +15,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use tokio::time::Instant;
 
+pub use phases::Phase;
 pub use workspaces::{Figures, Volume};
 
+use self::phases::PhaseGauges;
 use self::workspaces::WorkspaceMetrics;
 
 /// controller-runtime's buckets, in seconds.
@@ -63,31 +66,10 @@ pub struct Metrics {
     depth: Family<QueueLabel, Gauge>,
     adds: Family<QueueLabel, Counter>,
     retries: Family<QueueLabel, Counter>,
-    engines: Family<PhaseLabel, Gauge>,
+    engines: PhaseGauges,
+    sets: PhaseGauges,
     workspaces: WorkspaceMetrics,
-    phases: Arc<Mutex<Option<Phases>>>,
     leader: Gauge,
-}
-
-type Phases = Box<dyn Fn() -> Vec<(Phase, usize)> + Send>;
-
-/// What an object is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "variant names are the label values on the wire")]
-pub enum Phase {
-    /// It is ready.
-    succeeded,
-    /// It is not ready, for a reason.
-    error,
-    /// Nothing is said of it yet.
-    pending,
-    /// It is being deleted.
-    deleting,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PhaseLabel {
-    phase: Phase,
 }
 
 impl Metrics {
@@ -142,14 +124,9 @@ impl Metrics {
                 "Objects that were put in the queue again",
                 Family::default(),
             ),
-            engines: register(
-                registry,
-                "kaito_ragengine_count",
-                "RAGEngines by phase",
-                Family::default(),
-            ),
+            engines: PhaseGauges::register(registry, "kaito_ragengine_count", "RAGEngines by phase"),
+            sets: PhaseGauges::register(registry, "kaito_inferenceset_count", "InferenceSets by phase"),
             workspaces: WorkspaceMetrics::register(registry),
-            phases: Arc::default(),
             leader: register(
                 registry,
                 "leader_election_master_status",
@@ -193,24 +170,26 @@ impl Metrics {
         }
     }
 
-    /// Says how to count engines. That is done when somebody asks for the metrics.
-    pub fn count_engines_with(&self, phases: impl Fn() -> Vec<(Phase, usize)> + Send + 'static) {
-        *self.phases.lock() = Some(Box::new(phases));
+    /// Says what all engines are at. They are looked at when somebody asks for the metrics.
+    pub fn count_engines_with(&self, phases: impl Fn() -> Vec<Phase> + Send + 'static) {
+        self.engines.look_with(phases);
     }
 
-    /// Says how to count Workspaces. That is done when somebody asks for the metrics.
+    /// The same of all InferenceSets.
+    pub fn count_sets_with(&self, phases: impl Fn() -> Vec<Phase> + Send + 'static) {
+        self.sets.look_with(phases);
+    }
+
+    /// The same of all Workspaces, with what else is counted of them.
     pub fn count_workspaces_with(&self, figures: impl Fn() -> Figures + Send + 'static) {
         self.workspaces.count_with(figures);
     }
 
     /// Counts what is counted only when it is asked for.
     pub fn sample(&self) {
+        self.engines.sample();
+        self.sets.sample();
         self.workspaces.sample();
-        let phases = self.phases.lock();
-        for (phase, count) in phases.iter().flat_map(|phases| phases()) {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.engines.get_or_create(&PhaseLabel { phase }).set(count);
-        }
     }
 
     /// Says whether this copy is the leader.

@@ -2,8 +2,10 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::caches::Caches;
+use super::caches::{Caches, Guarded};
 use super::reconcile::Context;
+use super::status::types;
+use crate::metrics::Phase;
 use crate::settings::ControllerSettings;
 use crate::work::{Publisher, Reconciler, Reconciles, trigger};
 
@@ -27,6 +29,8 @@ pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
     trigger.open();
     tasks.spawn(trigger.send_all(caches.sets.clone()));
     let sets = caches.sets.clone();
+    let counted = sets.clone();
+    metrics.count_sets_with(move || counted.state().iter().map(|set| phase(set)).collect());
     let context = Context {
         publisher: Publisher::new(client.clone()),
         client,
@@ -37,4 +41,13 @@ pub async fn run(controller: ControllerSettings, stop: CancellationToken) {
         .run(sets, triggered, concurrency, stop)
         .await;
     tasks.shutdown().await;
+}
+
+/// What a set is at.
+fn phase(set: &Guarded) -> Phase {
+    let Ok(set) = &set.0 else {
+        return Phase::error;
+    };
+    let conditions = set.status.as_ref().and_then(|status| status.conditions.as_ref());
+    Phase::of(&set.metadata, conditions, types::READY)
 }

@@ -16,13 +16,13 @@ use crate::conditions::{Finding, Transition, Truth, merge};
 use crate::work::Reported;
 
 /// Types of conditions.
-mod types {
+pub(super) mod types {
     /// As many Workspaces serve as should.
-    pub(super) const READY: &str = "InferenceSetReady";
+    pub(in crate::inference_set) const READY: &str = "InferenceSetReady";
     /// How fast each is was measured.
-    pub(super) const BENCHMARK: &str = "BenchmarkCompleted";
+    pub(in crate::inference_set) const BENCHMARK: &str = "BenchmarkCompleted";
     /// The set is being deleted.
-    pub(super) const DELETING: &str = "InferenceSetDeleting";
+    pub(in crate::inference_set) const DELETING: &str = "InferenceSetDeleting";
 }
 
 const NOT_READY: &str = "inferencesetNotReady";

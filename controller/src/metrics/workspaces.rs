@@ -10,7 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Phase, PhaseLabel, register};
+use super::phases::PhaseGauges;
+use super::{Phase, register};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PresetLabel {
@@ -33,8 +34,8 @@ struct VolumeLabels {
 /// What is counted of Workspaces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// How many are at each phase.
-    pub phases: Vec<(Phase, usize)>,
+    /// What each is at.
+    pub phases: Vec<Phase>,
     /// How many have each preset.
     pub presets: BTreeMap<String, usize>,
     /// Their disks.
@@ -58,7 +59,7 @@ type Count = Box<dyn Fn() -> Figures + Send>;
 
 #[derive(Clone)]
 pub(super) struct WorkspaceMetrics {
-    phases: Family<PhaseLabel, Gauge>,
+    phases: PhaseGauges,
     presets: Family<PresetLabel, Gauge>,
     volume_bytes: Family<VolumeLabels, Gauge>,
     volumes: Family<WorkspaceLabels, Gauge>,
@@ -68,12 +69,7 @@ pub(super) struct WorkspaceMetrics {
 impl WorkspaceMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         Self {
-            phases: register(
-                registry,
-                "kaito_workspace_count",
-                "Workspaces by phase",
-                Family::default(),
-            ),
+            phases: PhaseGauges::register(registry, "kaito_workspace_count", "Workspaces by phase"),
             presets: register(
                 registry,
                 "kaito_workspace_preset_count",
@@ -110,9 +106,7 @@ impl WorkspaceMetrics {
         self.presets.clear();
         self.volume_bytes.clear();
         self.volumes.clear();
-        for (phase, number) in figures.phases {
-            set(&self.phases, &PhaseLabel { phase }, number);
-        }
+        self.phases.set(&figures.phases);
         for (preset_name, number) in figures.presets {
             set(&self.presets, &PresetLabel { preset_name }, number);
         }
@@ -156,7 +150,7 @@ mod tests {
         };
         metrics.sample();
         metrics.count_with(|| Figures {
-            phases: vec![(Phase::succeeded, 2), (Phase::error, 0)],
+            phases: vec![Phase::succeeded, Phase::succeeded],
             presets: BTreeMap::from([("phi-4".to_owned(), 2)]),
             volumes: vec![Volume {
                 workspace: "phi".to_owned(),

@@ -42,8 +42,8 @@ pub async fn run(controller: ControllerSettings, index_status_interval: Duration
     trigger.open();
     tasks.spawn(trigger.send_all(caches.engines.clone()));
     let engines = caches.engines.clone();
-    let counted = Arc::clone(&caches);
-    metrics.count_engines_with(move || phases(&counted));
+    let counted = engines.clone();
+    metrics.count_engines_with(move || counted.state().iter().map(|engine| phase(engine)).collect());
     let context = Context {
         inputs: Inputs::new(client.clone(), Arc::clone(&caches)),
         publisher: Publisher::new(client.clone()),
@@ -59,23 +59,16 @@ pub async fn run(controller: ControllerSettings, index_status_interval: Duration
     tasks.shutdown().await;
 }
 
-fn phases(caches: &Caches) -> Vec<(Phase, usize)> {
-    let engines = caches.engines.state();
-    let phase = |engine: &Guarded| {
-        let Ok(engine) = &engine.0 else {
-            return Phase::error;
-        };
-        let conditions = engine.status.as_ref().and_then(|status| status.conditions.as_ref());
-        let ready = find(conditions, types::READY);
-        match ready {
-            _ if engine.metadata.deletion_timestamp.is_some() => Phase::deleting,
-            None => Phase::pending,
-            Some(ready) if ready.status == "True" => Phase::succeeded,
-            Some(ready) if ready.reason == "PodsPending" => Phase::pending,
-            Some(_) => Phase::error,
-        }
+/// What an engine is at. One whose pods are on their way is no error yet.
+fn phase(engine: &Guarded) -> Phase {
+    let Ok(engine) = &engine.0 else {
+        return Phase::error;
     };
-    [Phase::succeeded, Phase::error, Phase::pending, Phase::deleting]
-        .map(|wanted| (wanted, engines.iter().filter(|engine| phase(engine) == wanted).count()))
-        .to_vec()
+    let conditions = engine.status.as_ref().and_then(|status| status.conditions.as_ref());
+    match Phase::of(&engine.metadata, conditions, types::READY) {
+        Phase::error if find(conditions, types::READY).is_some_and(|ready| ready.reason == "PodsPending") => {
+            Phase::pending
+        }
+        phase => phase,
+    }
 }

@@ -16,35 +16,19 @@ pub(crate) fn figures<'a>(
     workspaces: impl Iterator<Item = &'a Workspace>,
     volume_claims: &[Arc<PersistentVolumeClaim>],
 ) -> Figures {
-    let mut phases = [Phase::succeeded, Phase::error, Phase::pending, Phase::deleting].map(|phase| (phase, 0));
+    let mut phases = Vec::new();
     let mut presets = BTreeMap::new();
     for workspace in workspaces {
-        let phase = phase(workspace);
-        for (_, count) in phases.iter_mut().filter(|(counted, _)| *counted == phase) {
-            *count += 1;
-        }
+        let conditions = workspace.status.as_ref().and_then(|status| status.conditions.as_ref());
+        phases.push(Phase::of(&workspace.metadata, conditions, types::SUCCEEDED));
         if let Some(preset) = preset(workspace) {
             *presets.entry(preset.to_owned()).or_default() += 1;
         }
     }
     Figures {
-        phases: phases.to_vec(),
+        phases,
         presets,
         volumes: volume_claims.iter().filter_map(|claim| volume(claim)).collect(),
-    }
-}
-
-/// What a Workspace is at. One that does not succeed counts as an error, also while it is on its way, as in KAITO.
-fn phase(workspace: &Workspace) -> Phase {
-    if workspace.metadata.deletion_timestamp.is_some() {
-        return Phase::deleting;
-    }
-    let conditions = workspace.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let succeeded = crate::conditions::find(conditions, types::SUCCEEDED);
-    match succeeded.map(|condition| condition.status.as_str()) {
-        Some("True") => Phase::succeeded,
-        Some("False") => Phase::error,
-        _ => Phase::pending,
     }
 }
 
@@ -139,10 +123,11 @@ mod tests {
         assert_eq!(
             figures.phases,
             [
-                (Phase::succeeded, 2),
-                (Phase::error, 1),
-                (Phase::pending, 1),
-                (Phase::deleting, 1)
+                Phase::succeeded,
+                Phase::succeeded,
+                Phase::error,
+                Phase::pending,
+                Phase::deleting
             ]
         );
         assert_eq!(

@@ -93,6 +93,14 @@ async fn a_set_makes_changes_replaces_and_deletes_its_workspaces() -> Result<()>
         json!(["inferenceset.finalizer.kaito.sh"])
     );
     assert_eq!(ready["metadata"]["annotations"]["inferenceset.kaito.io/revision"], "1");
+    for line in [
+        r#"kaito_inferenceset_count{phase="succeeded"} 1"#,
+        r#"kaito_inferenceset_count{phase="error"} 0"#,
+        r#"kaito_workspace_count{phase="succeeded"} 2"#,
+        r#"kaito_workspace_preset_count{preset_name="phi-4"} 2"#,
+    ] {
+        stage.operator.wait_for_metric(line).await?;
+    }
 
     let service = admin.get("/api/v1/namespaces/default/services/phi").await?;
     assert_eq!(

@@ -27,7 +27,7 @@ const CONTROLLER: &str = "kaito-controller/";
 /// A cluster whose machines Karpenter makes and kwok plays, and the controller at work in it. What stops first comes
 /// first.
 pub(crate) struct Stage {
-    operator: Operator,
+    pub(crate) operator: Operator,
     _karpenter: Karpenter,
     pub(crate) admin: Api,
     cluster: Cluster,

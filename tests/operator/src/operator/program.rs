@@ -116,6 +116,25 @@ impl Operator {
         format!("http://{}/metrics", self.metrics)
     }
 
+    /// Waits until its metrics have this line: what it knows of the cluster follows a moment later.
+    ///
+    /// # Errors
+    /// When it does not answer, or the time is up; the error has its metrics.
+    pub async fn wait_for_metric(&self, line: &str) -> Result<()> {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let answer = self.http.get(self.metrics_url()).send().await?;
+            let text = answer.error_for_status()?.text().await?;
+            if text.lines().any(|found| found == line) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("after {TIMEOUT:?}, {line:?} is not among the metrics:\n{text}");
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
     /// Where its webhooks are: `https://host:port`.
     pub fn webhook_url(&self) -> &str {
         &self.webhook_url
