@@ -3,7 +3,7 @@
 CACHE ?= $(or $(KAITO_RS_CACHE),$(HOME)/.cache/kaito-rs)
 export KAITO_RS_CACHE := $(CACHE)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-CARGO ?= cargo
+export CARGO ?= cargo
 BIN := $(CARGO_TARGET_DIR)/release
 # Always the whole workspace in one profile: a build of one crate alone has other features, and C++ to build again.
 WHOLE := --release --workspace --locked
@@ -15,6 +15,7 @@ help: ## Lists the targets
 
 setup: ## Installs what is missing: Debian packages, ONNX Runtime, the embedding model
 	@.setup/setup.sh
+	@.setup/claim-target.sh
 
 build: setup ## Builds everything
 	$(CARGO) build $(WHOLE) --bins
